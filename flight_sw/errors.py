@@ -1,14 +1,14 @@
 """Every error that crosses a boundary, in one tree.
 
-    VanAllenError
-    ├── UserError            the person can mend it: one line, names the place and the remedy, exit code 2
-    │   ├── ProfileError     a board profile, scenario or other YAML file
-    │   ├── ModelError       a model file or an input for it
-    │   ├── KeyFileError     the key file
-    │   └── PortError        a serial port or network address
-    ├── DecodeError          bytes that are not what they should be; counted, never fatal
-    ├── LinkLost             the port went away; a normal event, answered by reopening
-    └── StoreError           storage refused to keep or give back a record
+VanAllenError
+├── UserError            the person can mend it: one line with place and remedy, exit code 2
+│   ├── ProfileError     a board profile, scenario or other YAML file
+│   ├── ModelError       a model file or an input for it
+│   ├── KeyFileError     the key file
+│   └── PortError        a serial port or network address
+├── DecodeError          bytes that are not what they should be; counted, never fatal
+├── LinkLost             the port went away; a normal event, answered by reopening
+└── StoreError           storage refused to keep or give back a record
 """
 
 

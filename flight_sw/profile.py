@@ -1,0 +1,240 @@
+"""A board profile: the one file that says how this board differs from every other.
+
+A profile is YAML, read strictly: an unknown key, a missing key or a wrong type is an error that
+names file, line and field. Flight code reads everything but two sections: `emulated` belongs to
+`hil.emulator`, `rig` to `hil.rig`; here they are kept as plain data.
+"""
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+import yaml
+
+from flight_sw.errors import ProfileError
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Celsius = Annotated[float, msgspec.Meta(ge=-100, le=200)]
+T = TypeVar("T")
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One block of a profile; a key that is not declared here is an error."""
+
+
+class Spacecraft(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Names on the space link (CCSDS 232.0: 10-bit spacecraft id; CCSDS 133.0: 11-bit APID)."""
+
+    id: Annotated[int, msgspec.Meta(ge=0, le=1023)]
+    apid: Annotated[int, msgspec.Meta(ge=1, le=2046)]
+
+
+class Serial(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The board link's port; `auto` means the caller names it."""
+
+    port: str
+    baud: Annotated[int, msgspec.Meta(ge=1200, le=4_000_000)]
+
+
+class SpaceLink(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How frames travel to the ground."""
+
+    framing: Literal["ccsds", "cobs"]
+    tm_frame_bytes: Annotated[int, msgspec.Meta(ge=128, le=2047)]
+
+
+class Frequency(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Clock levels of the processor, slowest first; index 0 is the coolest the board can run."""
+
+    control: Literal["cpufreq", "none"]
+    levels_mhz: Annotated[
+        tuple[Annotated[int, msgspec.Meta(gt=0)], ...], msgspec.Meta(min_length=1)
+    ]
+
+
+class Thermal(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Limits of the governor's staircase, and the thermal zone that feeds it."""
+
+    zone: str
+    soft_limit_c: Celsius
+    release_c: Celsius
+    hard_limit_c: Celsius
+    dwell_s: Positive
+
+
+class Power(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where supply power is read, and the current above which a latch-up is assumed."""
+
+    rail: str
+    current_limit_a: Positive
+
+
+class Watchdog(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The board's hardware watchdog."""
+
+    device: str
+    timeout_s: Annotated[int, msgspec.Meta(ge=1, le=255)]
+
+
+class Heartbeat(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the controller expects of a healthy board, and how long a board may take to boot."""
+
+    period_s: Positive
+    timeout_s: Positive
+    boot_s: Positive
+    settle_s: Positive
+
+
+class Supply(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The switch that feeds the board, as files like those of the kernel's GPIO and hwmon."""
+
+    kind: Literal["sysfs", "none"]
+    path: str
+    off_s: Positive
+
+
+class Scrub(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often every protected page is read: one full pass each `pass_s`."""
+
+    pass_s: Positive
+
+
+class Inference(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Limits of the inference worker; below `min_coverage` a model is never called protected."""
+
+    threads: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    min_coverage: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    job_timeout_s: Positive
+    ping_timeout_s: Positive
+
+
+class Profile(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything flight software knows about the board it runs on or talks to."""
+
+    name: str
+    description: str
+    use: Literal["bench", "flight"]
+    evidence: Literal["assumed", "bench", "flight"]
+    spacecraft: Spacecraft
+    serial: Serial
+    space_link: SpaceLink
+    frequency: Frequency
+    thermal: Thermal
+    power: Power
+    watchdog: Watchdog
+    heartbeat: Heartbeat
+    supply: Supply
+    scrub: Scrub
+    inference: Inference
+    emulated: dict[str, Any] | None = None
+    rig: dict[str, Any] | None = None
+
+
+def parse_profile(text: str, source: str) -> Profile:
+    """Read a profile from YAML text; `source` is the file's name, for messages.
+
+    Raises:
+        ProfileError: with file, line and field, for bad YAML, an unknown or missing key, a value
+            of the wrong type or out of range, or limits that cross.
+    """
+    profile = parse_section(text, source, Profile)
+    _check_limits(profile, source)
+    return profile
+
+
+def parse_section(text: str, source: str, kind: type[T]) -> T:
+    """Read YAML text strictly as `kind`, a msgspec structure.
+
+    Raises:
+        ProfileError: as `parse_profile`.
+    """
+    try:
+        tree = yaml.compose(text, Loader=yaml.CSafeLoader)
+        data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 the safe C loader
+    except yaml.YAMLError as error:
+        raise ProfileError(f"{source}: not valid YAML: {_one_line(error)}") from error
+    if not isinstance(data, dict):
+        raise ProfileError(f"{source}: expected `key: value` lines, found {_kind_of(data)}")
+    try:
+        return msgspec.convert(data, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise ProfileError(_explain(str(error), source, tree, kind)) from error
+
+
+def _check_limits(profile: Profile, source: str) -> None:
+    thermal, levels = profile.thermal, profile.frequency.levels_mhz
+    if not thermal.release_c < thermal.soft_limit_c < thermal.hard_limit_c:
+        raise ProfileError(
+            f"{source}: thermal: limits cross: need release_c < soft_limit_c < hard_limit_c, "
+            f"found {thermal.release_c} / {thermal.soft_limit_c} / {thermal.hard_limit_c}"
+        )
+    if list(levels) != sorted(set(levels)):
+        raise ProfileError(f"{source}: frequency.levels_mhz: list each level once, slowest first")
+    heartbeat = profile.heartbeat
+    if heartbeat.timeout_s < 2 * heartbeat.period_s:
+        raise ProfileError(f"{source}: heartbeat.timeout_s: give at least two periods")
+    numbers = (thermal.dwell_s, heartbeat.boot_s, heartbeat.settle_s, profile.scrub.pass_s)
+    if not all(math.isfinite(number) for number in numbers):
+        raise ProfileError(f"{source}: times must be finite numbers of seconds")
+
+
+def _explain(message: str, source: str, tree: yaml.Node | None, kind: type) -> str:
+    """Turn msgspec's `… - at `$.a.b`` into `file:line: field: what`, with the nearest known key."""
+    text, _, path = message.partition(" - at `$")
+    keys = [key for key in path.rstrip("`").replace("[", ".[").split(".") if key]
+    unknown = text.split("`")[1] if "unknown field" in text else None
+    line = _line_of(tree, [*keys, unknown] if unknown else keys)
+    field = ".".join([*keys, unknown] if unknown else keys).replace(".[", "[") or "top level"
+    if unknown:
+        text = "unknown key" + _suggestion(unknown, kind, keys)
+    return f"{source}:{line}: {field}: {text[0].lower()}{text[1:]}"
+
+
+def _suggestion(unknown: str, kind: type, keys: list[str]) -> str:
+    for key in keys:
+        field = next((f for f in msgspec.structs.fields(kind) if f.name == key), None)
+        if field is None or not (
+            isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+        ):
+            return "; remove it"
+        kind = field.type
+    known = [field.name for field in msgspec.structs.fields(kind)]
+    near = difflib.get_close_matches(unknown, known, n=1)
+    return f"; did you mean `{near[0]}`?" if near else f"; known keys: {', '.join(known)}"
+
+
+def _line_of(node: yaml.Node | None, keys: list[str]) -> int:
+    """Line (from 1) of the deepest node on the path that exists in the file."""
+    line = 1
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            pairs: Mapping[str, tuple[yaml.Node, yaml.Node]] = {
+                k.value: (k, v) for k, v in node.value
+            }
+            if key not in pairs:
+                break
+            name, node = pairs[key]
+            line = name.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and key.strip("[]").isdigit():
+            index = int(key.strip("[]"))
+            if index >= len(node.value):
+                break
+            node = node.value[index]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark is not None else ""
+    return where + str(getattr(error, "problem", None) or error).replace("\n", " ")
+
+
+def _kind_of(data: object) -> str:
+    return {type(None): "an empty file", list: "a list", str: "plain text"}.get(
+        type(data), "a value"
+    )
