@@ -1,0 +1,1 @@
+"""What tests the flight software: environment, emulator, faults, ground, campaigns."""

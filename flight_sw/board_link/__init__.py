@@ -1,0 +1,1 @@
+"""Bytes to messages and back: the serial line between controller and board."""

@@ -1,0 +1,1 @@
+"""The one declaration of telecommands, telemetry, events and parameters."""

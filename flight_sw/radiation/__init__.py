@@ -1,0 +1,1 @@
+"""What keeps memory and hardware honest: voting, check bytes, scrub, watchdogs."""

@@ -1,0 +1,1 @@
+"""Heat and power: from measured readings to the level the board may run at."""

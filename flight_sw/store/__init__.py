@@ -1,0 +1,1 @@
+"""Records that survive a crash at any moment."""

@@ -1,0 +1,1 @@
+"""Plan, run, judge and report."""

@@ -1,0 +1,1 @@
+"""The emulated board: the silicon around the real node."""

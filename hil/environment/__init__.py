@@ -1,0 +1,1 @@
+"""The world around the board: heat, power, scenes. Pure functions of time."""

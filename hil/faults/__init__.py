@@ -1,0 +1,1 @@
+"""Faults that reach live bytes, lines and processes from outside."""

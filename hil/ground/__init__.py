@@ -1,0 +1,1 @@
+"""The ground: encoder, decoder, archive."""

@@ -1,0 +1,1 @@
+"""Real boards: inventory, leases, power hooks."""
