@@ -1,0 +1,123 @@
+"""The manifest of a compiled model: what it was made from, for which machine, and where every
+weight lies.
+
+A compiled model is a directory of three files: the graph, the weights file whose pages are
+protected, and this manifest. The manifest is what makes corruption, a foreign CPU and a foreign
+onnxruntime visible before a single wrong answer is computed.
+"""
+
+import hashlib
+import platform
+from enum import Enum, unique
+from pathlib import Path
+
+import msgspec
+
+from flight_sw.errors import ModelError
+from flight_sw.inference.worker_messages import TensorSpec
+
+GRAPH_FILE = "o.onnx"
+WEIGHTS_FILE = "w.bin"
+MANIFEST_FILE = "manifest.json"
+PAGE_BYTES = 4096  # unit of alignment, check bytes and repair
+FORMAT = 1
+# What MLAS, onnxruntime's kernel library, chooses its packed layouts by.
+_CPU_FLAGS = frozenset(
+    """
+    avx avx2 fma f16c avx512f avx512bw avx512dq avx512vl avx512_vnni avx_vnni avx512_bf16
+    avx512_fp16 amx_tile amx_int8 amx_bf16 asimd asimddp asimdhp fphp i8mm bf16 sve sve2
+    """.split()  # noqa: SIM905  a list literal would take 25 lines
+)
+
+
+@unique
+class BlobKind(Enum):
+    """How a stretch of the weights file is used."""
+
+    TENSOR = "tensor"  # read by kernels as it is
+    SOURCE = "source"  # read once at load; a packed blob stands in for it afterwards
+    PREPACKED = "prepacked"  # the kernel's own layout
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """One stretch of the weights file; offset and length in bytes."""
+
+    name: str
+    offset: int
+    length: int
+    kind: BlobKind
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything known about one compiled model; digests are SHA-256 in hex."""
+
+    name: str
+    source_sha256: str
+    graph_sha256: str
+    weights_sha256: str
+    page_crcs: tuple[int, ...]
+    onnxruntime: str
+    cpu: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    blobs: tuple[Blob, ...]
+    total_bytes: int
+    format: int = FORMAT
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over graph and weights digests: names the exact bytes that compute."""
+        return hashlib.sha256(f"{self.graph_sha256}{self.weights_sha256}".encode()).digest()
+
+
+def read_manifest(compiled: Path) -> Manifest:
+    """The manifest of a compiled directory; ModelError if it is missing or malformed."""
+    path = compiled / MANIFEST_FILE
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror}); compile the model again"
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not a manifest ({error}); compile the model again") from error
+    if manifest.format != FORMAT:
+        raise ModelError(
+            f"{path}: format {manifest.format}, expected {FORMAT}; compile the model again"
+        )
+    return manifest
+
+
+def write_manifest(compiled: Path, manifest: Manifest) -> None:
+    """Write the manifest as readable JSON."""
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    (compiled / MANIFEST_FILE).write_bytes(text)
+
+
+def cache_key(source_sha256: str, onnxruntime: str, cpu: str) -> str:
+    """Directory name under which a compiled model can be found again: same source, version and
+    CPU.
+    """
+    return hashlib.sha256(f"{source_sha256}|{onnxruntime}|{cpu}|{FORMAT}".encode()).hexdigest()[:32]
+
+
+def cpu_fingerprint(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Machine type and the instruction sets that decide onnxruntime's packed layouts, as readable
+    text.
+    """
+    try:
+        lines = cpuinfo.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    words: set[str] = set()
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() in ("flags", "Features"):
+            words = set(value.split()) & _CPU_FLAGS
+            break
+    return "+".join([platform.machine(), *sorted(words)])
+
+
+def sha256_hex(data: bytes | memoryview) -> str:
+    """SHA-256 as hex text."""
+    return hashlib.sha256(data).hexdigest()
