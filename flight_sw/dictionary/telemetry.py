@@ -1,4 +1,6 @@
-"""Telemetry besides events: housekeeping structures (ST[03]) and the reports of the other services."""
+"""Telemetry besides events: housekeeping (ST[03]) and the reports of the other services."""
+
+from dataclasses import dataclass
 
 from flight_sw.dictionary.field import Field, Kind
 from flight_sw.dictionary.reason import Reason
@@ -77,3 +79,34 @@ RESULT = (
 WITHDRAWAL = (Field("job", Kind.U32), Field("attempt", Kind.U8))
 JOB_FAILED = (Field("job", Kind.U32), Field("reason", Kind.U16))
 JOB_CONFIRMED = (Field("job", Kind.U32), Field("attempt", Kind.U8))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One kind of telemetry packet with a fixed set of fields."""
+
+    name: str
+    service: int
+    subtype: int
+    fields: tuple[Field, ...]
+
+
+# Besides these: (3,25) is a U8 structure number, then that structure's fields; (5,1) to (5,4) are a U16
+# event id, then that event's fields. Service 130 is the mission's own (ECSS-E-ST-70-41C, 5.3.2: 128 up).
+REPORTS: tuple[Report, ...] = (
+    Report("accepted", 1, 1, REQUEST),
+    Report("not-accepted", 1, 2, FAILURE),
+    Report("started", 1, 3, REQUEST),
+    Report("done", 1, 7, REQUEST),
+    Report("failed", 1, 8, FAILURE),
+    Report("alive", 17, 2, ()),
+    Report("parameter", 20, 2, PARAMETER_REPORT),
+    Report("result", 130, 129, RESULT),
+    Report("withdrawal", 130, 130, WITHDRAWAL),
+    Report("job-failed", 130, 131, JOB_FAILED),
+    Report("job-confirmed", 130, 132, JOB_CONFIRMED),
+    Report("model", 130, 133, MODEL),
+    Report("region", 130, 134, REGION),
+)
+BY_NAME: dict[str, Report] = {report.name: report for report in REPORTS}
+BY_CODE: dict[tuple[int, int], Report] = {(r.service, r.subtype): r for r in REPORTS}
