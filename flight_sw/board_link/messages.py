@@ -1,0 +1,203 @@
+"""Messages of the board link: msgspec structures, MessagePack on the wire.
+
+The first group goes from controller to node, the second from node to controller. Times are seconds,
+temperatures degrees Celsius. `tick` is the node's scrub counter: pages checked since it booted.
+"""
+
+import msgspec
+
+from flight_sw.errors import DecodeError
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """Anything that travels on the board link."""
+
+
+class Order(Message, frozen=True):
+    """Controller to node: where the board should be; repeated as a note, so a lost one heals."""
+
+    level: int
+    scrub_enabled: bool
+    scrub_pass_s: float
+
+
+class SubmitJob(Message, frozen=True):
+    """Run the model in `slot` on `input`, raw little-endian tensor bytes."""
+
+    job: int
+    attempt: int
+    slot: int
+    input: bytes
+
+
+class CancelJob(Message, frozen=True):
+    """Forget a job that is waiting on the node."""
+
+    job: int
+
+
+class RestartWorker(Message, frozen=True):
+    """Restart the inference worker."""
+
+
+class ScrubNow(Message, frozen=True):
+    """Check every protected page once, at once; answered by ScrubDone with the same number."""
+
+    request: int
+
+
+class Identity(Message, frozen=True):
+    """The first message of a node's session."""
+
+    board: str
+    serial_number: str
+    boots: int
+    slots: int
+
+
+class ModelReady(Message, frozen=True):
+    """A model is loaded; `protected` only if enough of its weights were proven live."""
+
+    slot: int
+    name: str
+    coverage: float
+    protected: bool
+    weight_bytes: int
+    input_bytes: int
+    output_bytes: int
+    digest: str
+
+
+class ModelRefused(Message, frozen=True):
+    """A model did not load."""
+
+    slot: int
+    why: str
+
+
+class Heartbeat(Message, frozen=True):
+    """A note, several a second: the node lives, and this is how it feels. None: no fresh reading."""
+
+    sequence: int
+    temp_c: float | None
+    power_w: float | None
+    frequency_mhz: float | None
+    level: int
+    worker_up: bool
+    tick: int
+
+
+class JobResult(Message, frozen=True):
+    """A model's answer; it may be withdrawn until a Clean with a tick not below `tick_end`."""
+
+    job: int
+    attempt: int
+    output: bytes
+    elapsed_s: float
+    tick_start: int
+    tick_end: int
+
+
+class JobRefused(Message, frozen=True):
+    """A job ended without an answer; `reason` is a name of `dictionary.reason.Reason`."""
+
+    job: int
+    attempt: int
+    reason: str
+
+
+class JobTainted(Message, frozen=True):
+    """A job must run again: weights were repaired under it, or its worker died."""
+
+    job: int
+    attempt: int
+
+
+class PageHit(Message, frozen=True):
+    """The scrubber found damage; answers given after `since_tick` are suspect if `slot` is not 0."""
+
+    region: str
+    slot: int
+    page: int
+    tier: str
+    bits: int
+    since_tick: int
+
+
+class Clean(Message, frozen=True):
+    """Every page of the slot's model was found clean after each answer up to `tick`."""
+
+    slot: int
+    tick: int
+
+
+class ScrubDone(Message, frozen=True):
+    """Answer to ScrubNow."""
+
+    request: int
+    pages: int
+
+
+class WorkerRestarted(Message, frozen=True):
+    """The inference worker was started again."""
+
+    why: str
+
+
+class VoteRepaired(Message, frozen=True):
+    """A voted record of the node was outvoted and repaired; `lost` if even the vote was wrong."""
+
+    record: str
+    bits: int
+    lost: bool
+
+
+class Region(Message, frozen=True):
+    """One line of the node's memory map."""
+
+    name: str
+    address: int
+    length: int
+
+
+ToNode = Order | SubmitJob | CancelJob | RestartWorker | ScrubNow
+ToController = (
+    Identity
+    | ModelReady
+    | ModelRefused
+    | Heartbeat
+    | JobResult
+    | JobRefused
+    | JobTainted
+    | PageHit
+    | Clean
+    | ScrubDone
+    | WorkerRestarted
+    | VoteRepaired
+    | Region
+)
+
+_ENCODER = msgspec.msgpack.Encoder()
+_TO_NODE: msgspec.msgpack.Decoder[ToNode] = msgspec.msgpack.Decoder(ToNode)
+_TO_CONTROLLER: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)
+
+
+def encode(message: Message) -> bytes:
+    """MessagePack bytes of a message."""
+    return _ENCODER.encode(message)
+
+
+def decode_for_node(data: bytes) -> ToNode:
+    """A message from the controller; DecodeError if it is none."""
+    try:
+        return _TO_NODE.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise DecodeError(f"not a message to the node: {error}") from error
+
+
+def decode_for_controller(data: bytes) -> ToController:
+    """A message from the node; DecodeError if it is none."""
+    try:
+        return _TO_CONTROLLER.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise DecodeError(f"not a message to the controller: {error}") from error

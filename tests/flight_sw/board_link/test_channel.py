@@ -1,0 +1,152 @@
+"""The board link delivers every message once and in order, whatever the line does."""
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flight_sw.board_link.channel import Channel, Signal
+from flight_sw.board_link.framing import PAYLOAD_BYTES_MAX, Deframer, frame
+
+BAUD = 921_600
+
+
+class Line:
+    """Two channels and a virtual clock between them; `hurt` may damage or drop each chunk."""
+
+    def __init__(self, left: Channel, right: Channel, hurt=lambda data: data) -> None:
+        self.left, self.right, self.hurt, self.now = left, right, hurt, 0.0
+        self.heard: dict[str, list] = {"left": [], "right": []}
+
+    def run(self, seconds: float, tick_s: float = 0.02) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            self.now += tick_s
+            to_right = self.hurt(self.left.transmit(self.now, 4096))
+            to_left = self.hurt(self.right.transmit(self.now, 4096))
+            self.heard["right"] += self.right.receive(to_right, self.now)
+            self.heard["left"] += self.left.receive(to_left, self.now)
+
+
+@given(st.binary(max_size=PAYLOAD_BYTES_MAX), st.binary(max_size=300).map(lambda b: b + b"\0"))
+def test_frame_survives_any_garbage_before_it(payload, garbage):
+    """A frame is found whatever bytes came before it."""
+    assert Deframer().feed(garbage + frame(payload))[-1:] == [payload]
+
+
+@given(st.binary(min_size=1, max_size=200), st.data())
+def test_single_bit_flip_never_passes(payload, data):
+    """A frame with one flipped bit never comes out as another payload."""
+    raw = bytearray(frame(payload))
+    bit = data.draw(st.integers(8, 8 * (len(raw) - 1) - 1))
+    raw[bit // 8] ^= 1 << bit % 8
+    assert all(found == payload for found in Deframer().feed(bytes(raw)))
+
+
+@given(st.binary(max_size=3000))
+def test_deframer_takes_any_bytes(data):
+    """No byte stream makes the deframer raise or keep more than one frame's worth."""
+    deframer = Deframer()
+    for byte in data:
+        deframer.feed(bytes([byte]))
+    assert len(deframer._partial) <= PAYLOAD_BYTES_MAX + 20
+
+
+def test_stream_without_end_mark_stays_bounded():
+    """One mebibyte without an end mark is dropped, and the next frame is heard."""
+    deframer = Deframer()
+    deframer.feed(b"\x55" * (1 << 20))
+    assert len(deframer._partial) <= PAYLOAD_BYTES_MAX + 20
+    assert deframer.feed(frame(b"next")) == [b"next"]
+    assert deframer.damaged == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.binary(max_size=5000), min_size=1, max_size=6),
+    st.floats(0, 0.3),
+    st.integers(0, 2**32 - 1),
+)
+def test_messages_arrive_once_and_in_order_over_a_bad_line(messages, loss, seed):
+    """Dropped and damaged chunks delay messages; they never lose, double or reorder them."""
+    dice = random.Random(seed)
+
+    def hurt(data: bytes) -> bytes:
+        if data and dice.random() < loss:
+            return (
+                b""
+                if dice.random() < 0.5
+                else data[: len(data) // 2] + b"\x07" + data[len(data) // 2 :]
+            )
+        return data
+
+    line = Line(Channel(7, BAUD), Channel(9, BAUD), hurt)
+    for message in messages:
+        assert line.left.send(message)
+    line.run(1.0)
+    line.hurt = lambda data: data
+    line.run(12.0)
+    assert line.heard["right"] == messages
+
+
+def test_restart_of_either_end_is_noticed_and_heals():
+    """After one end is new, the other hears of it once and messages flow both ways."""
+    left, right = Channel(7, BAUD), Channel(9, BAUD)
+    line = Line(left, right)
+    left.send(b"one")
+    right.send(b"two")
+    line.run(0.5)
+    line.right = Channel(1234, BAUD)
+    line.left.send(b"lost with the old peer")
+    line.right.send(b"hello from the new")
+    line.run(1.0)
+    assert line.heard["left"] == [b"two", Signal.PEER_RESTARTED, b"hello from the new"]
+    line.left.send(b"again")
+    line.run(1.0)
+    assert line.heard["right"][-1] == b"again"
+    line.left = Channel(777, BAUD)
+    line.left.send(b"third")
+    line.run(1.0)
+    assert line.heard["right"][-2:] == [Signal.PEER_RESTARTED, b"third"]
+    line.right.send(b"fine")
+    line.run(1.0)
+    assert line.heard["left"][-1] == b"fine"
+
+
+def test_both_ends_restarted_at_once_agree_again():
+    """Two fresh ends that hear the old ones' last bytes still come to terms."""
+    left, right = Channel(7, BAUD), Channel(9, BAUD)
+    line = Line(left, right)
+    left.send(b"x")
+    line.run(0.3)
+    left.send(b"in flight")
+    right.send(b"in flight too")
+    stale_right, stale_left = left.transmit(line.now, 4096), right.transmit(line.now, 4096)
+    line.left, line.right = Channel(21, BAUD), Channel(22, BAUD)
+    line.right.receive(stale_right, line.now)
+    line.left.receive(stale_left, line.now)
+    line.heard = {"left": [], "right": []}
+    line.left.send(b"a")
+    line.right.send(b"b")
+    line.run(2.0)
+    assert (line.heard["left"], line.heard["right"]) == ([b"b"], [b"a"])
+
+
+def test_notes_overtake_a_long_upload():
+    """A heartbeat is not held up behind a megabyte of data."""
+    line = Line(Channel(7, BAUD), Channel(9, BAUD))
+    line.run(0.2)
+    line.left.send(bytes(500_000))
+    line.left.send_note(b"beat")
+    line.run(0.06)
+    assert b"beat" in line.heard["right"]
+
+
+def test_full_queue_refuses_instead_of_growing():
+    """A sender that outruns the line is told so."""
+    channel = Channel(7, BAUD)
+    sent = 0
+    while channel.send(bytes(1 << 20)):
+        sent += 1
+        assert sent < 10
+    assert sent == 4
