@@ -102,9 +102,7 @@ def parse(field: Field, text: str) -> Value:
         value = _parse(field, text)
     except ValueError:
         raise ValueError(f"{field.name}: {text!r} is not {describe(field)}") from None
-    problem = range_problem(field, value)
-    if problem:
-        raise ValueError(f"{field.name} {problem}")
+    _encode_one(field, value)  # whatever cannot be sent is refused while the person still looks
     return value
 
 
@@ -141,19 +139,24 @@ def _encode_one(field: Field, value: Value) -> bytes:
     if kind is Kind.BYTES and isinstance(value, bytes):
         return value
     if kind is Kind.TEXT and isinstance(value, str):
-        raw = value.encode()[:TEXT_BYTES_MAX]
+        raw = _cut(value.encode())
         return bytes([len(raw)]) + raw
     if kind is Kind.ENUM and isinstance(value, str):
         if value not in field.choices:
             raise ValueError(f"{field.name} {value!r} is not {describe(field)}")
         return bytes([field.choices.index(value)])
     if kind in _NUMBERS and isinstance(value, int | float):
-        number = float(value) if kind in _FLOATS else value
         try:
+            number = float(value) if kind in _FLOATS else value
             return struct.pack(">" + kind.value, number)
         except (struct.error, OverflowError):
             pass
     raise ValueError(f"{field.name}: {value!r} is not {describe(field)}")
+
+
+def _cut(text: bytes) -> bytes:
+    """At most 255 bytes, ending where a character ends."""
+    return text[:TEXT_BYTES_MAX].decode(errors="ignore").encode()
 
 
 def _decode_one(field: Field, data: bytes, position: int) -> tuple[Value, int]:
@@ -190,9 +193,10 @@ def _decode_text(field: Field, data: bytes, start: int) -> tuple[Value, int]:
 def _parse(field: Field, text: str) -> Value:
     kind = field.kind
     if kind is Kind.ENUM:
-        if text not in field.choices:
+        names = {choice.lower(): choice for choice in field.choices}
+        if text.lower() not in names:
             raise ValueError(text)
-        return text
+        return names[text.lower()]
     if kind is Kind.TEXT:
         return text
     if kind is Kind.BYTES:

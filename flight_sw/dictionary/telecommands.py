@@ -119,6 +119,8 @@ def find(service: int, subtype: int, data: bytes) -> Command:
     Raises:
         DecodeError: no such service, subtype or function.
     """
+    if service == 8 and len(data) < 2:
+        raise DecodeError("TC(8,1) without a function id")
     function = int.from_bytes(data[:2], "big") if service == 8 else None
     command = _BY_CODE.get((service, subtype, function))
     if command is None:
