@@ -87,7 +87,6 @@ def draw(traces: Traces) -> str:
             axis.spines[["top", "right"]].set_visible(False)
             axis.grid(axis="x", color="#e5e9ed", linewidth=0.6)
             axis.set_axisbelow(True)
-        figure.align_ylabels()
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()[out.getvalue().index("<svg") :]
@@ -111,8 +110,15 @@ def _draw_heat(axis: Any, traces: Traces) -> None:
     )
     for value, name in zip(traces.limits_c, ("release", "soft limit", "hard limit"), strict=True):
         axis.axhline(value, color=LIMIT, lw=0.7, ls="--", alpha=0.35 + 0.3 * (name == "hard limit"))
-        axis.annotate(name, (1, value), xycoords=("axes fraction", "data"), color=LIMIT, fontsize=7.5,
-                      ha="right", va="bottom")  # fmt: skip
+        axis.annotate(
+            f" {name}",
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            color=LIMIT,
+            fontsize=7.5,
+            va="center",
+            annotation_clip=False,
+        )
     axis.set_ylabel("temperature, °C")
     axis.legend(loc="upper left", frameon=False, fontsize=8, ncols=3)
     low, high = axis.get_ylim()
@@ -166,7 +172,7 @@ def _draw_faults(axis: Any, traces: Traces, lanes: list[str]) -> None:
         row = lanes.index(lane_of(one))
         start = one.injection.at_s if one.injection is not None else one.fault.at_s
         colour = COLOURS[one.outcome]
-        axis.plot([start], [row], marker="x", ms=5, mew=1.4, ls="none", color=colour)
+        axis.plot([start], [row], marker="x", ms=5, mew=1.4, ls="none", color=colour, zorder=3)
         if one.answered_s is not None:
             axis.plot([start, one.answered_s], [row, row], color=colour, lw=1.4)
             axis.plot([one.answered_s], [row], marker="|", ms=8, mew=1.4, ls="none", color=colour)
