@@ -13,15 +13,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("flight_sw", "hil", "tests")
 
+# What controller and node are made of, where the concerns meet.
+PARTS = tuple(
+    f"flight_sw.{part}" for part in ("board_watch", "commanding", "job_flow", "worker_watch")
+)
+
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"tests"}),
     frozenset({"hil.__main__", "hil.doctor"}),
-    frozenset({"hil.campaign", "hil.scenario", "hil.suite"}),
+    frozenset({"hil.campaign", "hil.scenario", "hil.suite", "hil.training"}),
     frozenset({"hil.emulator", "hil.rig", "hil.ground", "hil.faults", "hil.applications"}),
     frozenset({"hil.kernel", "hil.environment"}),
     frozenset({"flight_sw.__main__"}),
     frozenset({"flight_sw.runner"}),
-    frozenset({"flight_sw.controller", "flight_sw.node"}),
+    frozenset({"flight_sw.controller", "flight_sw.node", *PARTS}),
     frozenset(
         {
             "flight_sw.services",
