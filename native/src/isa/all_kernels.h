@@ -1,0 +1,8 @@
+/* The kernel templates in one list; each instruction set's file includes it once. */
+#include "isa/kernels.h"
+#include "isa/guard.h"
+#include "isa/vector.h"
+
+#include "crc/crc_kernel.h"
+#include "page/page_kernel.h"
+#include "tmr/tmr_kernel.h"

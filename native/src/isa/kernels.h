@@ -1,0 +1,42 @@
+/* What each instruction set's translation unit provides, and the switch that picks one.
+ *
+ * A switch on an enum instead of function pointers: a flipped bit in a pointer jumps anywhere, a
+ * flipped bit in the (voted) enum is outvoted, and a value outside the enum runs the portable code. */
+#ifndef VA_KERNELS_H
+#define VA_KERNELS_H
+
+#include "vanallen.h"
+
+#define VA_TMR_BLOCK 512u
+
+#define VA_DECLARE(isa)                                                                              \
+    size_t va_##isa##_tmr_agree(const uint8_t *a, const uint8_t *b, const uint8_t *c, size_t length, \
+                                uint64_t invert);                                                    \
+    void va_##isa##_tmr_mend(uint8_t *a, uint8_t *b, uint8_t *c, size_t length, uint64_t invert,     \
+                             uint64_t counts[3]);                                                    \
+    size_t va_##isa##_tmr_vote(const uint8_t *a, const uint8_t *b, const uint8_t *c, uint8_t *out,   \
+                               size_t length, uint64_t invert);                                      \
+    size_t va_##isa##_page_agree(const uint8_t *data, const uint8_t *check, size_t pages);           \
+    void va_##isa##_page_lines(const uint8_t *data, uint8_t *lines);                                 \
+    uint32_t va_##isa##_crc32c(const uint8_t *data, size_t length, uint32_t crc);
+
+VA_DECLARE(portable)
+
+#if defined(VA_HAVE_X86)
+VA_DECLARE(sse2)
+VA_DECLARE(avx2)
+VA_DECLARE(avx512)
+#define VA_DISPATCH(fn, ...)                                        \
+    (va_isa() == VA_ISA_AVX512   ? va_avx512_##fn(__VA_ARGS__)      \
+     : va_isa() == VA_ISA_AVX2   ? va_avx2_##fn(__VA_ARGS__)        \
+     : va_isa() == VA_ISA_SSE2   ? va_sse2_##fn(__VA_ARGS__)        \
+                                 : va_portable_##fn(__VA_ARGS__))
+#elif defined(VA_HAVE_NEON)
+VA_DECLARE(neon)
+#define VA_DISPATCH(fn, ...) \
+    (va_isa() == VA_ISA_NEON ? va_neon_##fn(__VA_ARGS__) : va_portable_##fn(__VA_ARGS__))
+#else
+#define VA_DISPATCH(fn, ...) va_portable_##fn(__VA_ARGS__)
+#endif
+
+#endif
