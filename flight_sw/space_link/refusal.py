@@ -31,10 +31,12 @@ class Refusal(Enum):
     COMMAND = 15  # an unknown control command
     FARM_LOCKOUT = 16
     FARM_RETRANSMIT = 17
-    FARM_WAIT = 18
-    SEGMENT = 19
-    PACKET = 20
-    APID = 21
+    FARM_DUPLICATE = 18
+    FARM_WAIT = 19
+    SEGMENT = 20
+    PACKET = 21
+    APID = 22
+    CONNECTION = 23  # more connections than the receiver has decoders for
 
 
 class FrameRefused(DecodeError):
