@@ -122,6 +122,8 @@ class TrustMachine(RuleBasedStateMachine):
 
     @rule(byte=st.integers(0, 3 * 4096 - 1), bit=st.integers(0, 7))
     def flip(self, byte, bit):
+        if (self.live[byte] ^ self.golden[byte]) >> bit & 1:
+            return  # the same bit hit twice between two looks leaves no trace for anybody
         self.live[byte] ^= 1 << bit
 
     @rule()
