@@ -62,6 +62,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: tuple[TensorSpec, ...]
     blobs: tuple[Blob, ...]
     total_bytes: int
+    inline_bytes: int  # small shape constants that must stay inside the graph, unprotected
+    prepacked: bool  # kernels use saved packed blobs; False: packing is off
     format: int = FORMAT
 
     @property

@@ -18,6 +18,7 @@ from flight_sw.errors import DecodeError
 MAX_MESSAGE_BYTES = (
     16 << 20
 )  # an ImageNet-sized fp32 input is 0.6 MB; the largest text logits are 2 MB
+MAX_SLOTS = 16  # models that can be loaded or stored at once, numbered 1 to 16
 _LENGTH = struct.Struct("<I")
 
 

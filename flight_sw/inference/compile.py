@@ -1,0 +1,141 @@
+"""Compile an ONNX model for this CPU and onnxruntime so that all its weights lie in one mapped
+file.
+
+Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. The
+compiled form is tried with saved packed blobs (as fast as a default session for every kind of
+model) and, should the proof find those dead, with packing off. Recipe: notes/inference.md 1.2.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime as ort
+
+from flight_sw.errors import ModelError
+from flight_sw.inference.describe import ModelDescription, describe_model
+from flight_sw.inference.layout import lay_out
+from flight_sw.inference.load import load_live
+from flight_sw.inference.manifest import (
+    GRAPH_FILE,
+    PAGE_BYTES,
+    WEIGHTS_FILE,
+    Manifest,
+    cache_key,
+    cpu_fingerprint,
+    read_manifest,
+    sha256_hex,
+    write_manifest,
+)
+from flight_sw.inference.prove import MIN_COVERAGE, prove
+from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
+
+PageCrc = Callable[[bytes, int], int]  # CRC-32C of data, continued from a previous value
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    description: ModelDescription
+    page_crc: PageCrc
+    name: str
+
+
+def compile_cached(source: Path, cache: Path, page_crc: PageCrc) -> Path:
+    """The compiled directory of `source` under `cache`, made now if it is not there yet.
+
+    The key is the model's digest, the onnxruntime version and the CPU's instruction sets.
+    """
+    digest = describe_model(source).sha256
+    directory = cache / cache_key(digest, ort.__version__, cpu_fingerprint())
+    try:
+        if read_manifest(directory).source_sha256 == digest:
+            return directory
+    except ModelError:
+        shutil.rmtree(directory, ignore_errors=True)
+    compile_model(source, directory, page_crc)
+    return directory
+
+
+def compile_model(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
+    """Write graph, weights and manifest into `out_dir`, which appears only when complete.
+
+    `page_crc(data, start)` gives the CRC-32C stored per 4 KiB page. ModelError names what is wrong
+    with the model: not ONNX, dynamic shapes, operators that this onnxruntime does not have.
+    """
+    task = _Task(describe_model(source), page_crc, source.stem)
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".compiling-") as temporary:
+        best, manifest = _best(task, Path(temporary))
+        if out_dir.exists():
+            shutil.rmtree(out_dir)
+        best.rename(out_dir)
+    return manifest
+
+
+def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:
+    tried: list[tuple[float, Path, Manifest]] = []
+    for is_prepacked in (True, False):
+        directory = folder / ("packed" if is_prepacked else "plain")
+        manifest = _compile_as(task, directory, is_prepacked=is_prepacked)
+        coverage = prove(load_live(directory), directory).coverage
+        if coverage >= MIN_COVERAGE:
+            return directory, manifest
+        tried.append((coverage, directory, manifest))
+    _, directory, manifest = max(tried, key=lambda entry: entry[0])
+    return directory, manifest
+
+
+def _compile_as(task: _Task, directory: Path, *, is_prepacked: bool) -> Manifest:
+    import onnx
+
+    directory.mkdir()
+    graph_path = directory / GRAPH_FILE
+    _optimise(task.description.path, graph_path, is_prepacked=is_prepacked)
+    proto = onnx.load(str(graph_path), load_external_data=False)
+    weights_path = directory / WEIGHTS_FILE
+    saved = weights_path.read_bytes() if weights_path.exists() else b""
+    layout = lay_out(proto, saved)
+    if not layout.weights:
+        raise ModelError(f"{task.description.path}: the model has no weights; nothing to protect")
+    weights = bytes(layout.weights)
+    graph = proto.SerializeToString(deterministic=True)
+    graph_path.write_bytes(graph)
+    weights_path.write_bytes(weights)
+    pages = range(0, len(weights), PAGE_BYTES)
+    manifest = Manifest(
+        name=task.name,
+        source_sha256=task.description.sha256,
+        graph_sha256=sha256_hex(graph),
+        weights_sha256=sha256_hex(weights),
+        page_crcs=tuple(task.page_crc(weights[i : i + PAGE_BYTES], 0) for i in pages),
+        onnxruntime=ort.__version__,
+        cpu=cpu_fingerprint(),
+        inputs=task.description.inputs,
+        outputs=task.description.outputs,
+        blobs=tuple(layout.blobs),
+        total_bytes=len(weights),
+        inline_bytes=layout.inline_bytes,
+        prepacked=is_prepacked,
+    )
+    write_manifest(directory, manifest)
+    return manifest
+
+
+def _optimise(source: Path, graph_path: Path, *, is_prepacked: bool) -> None:
+    options = session_options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    options.optimized_model_filepath = str(graph_path)
+    prefix = "session.optimized_model_external_initializers"
+    options.add_session_config_entry(f"{prefix}_file_name", WEIGHTS_FILE)
+    options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "0")
+    if is_prepacked:
+        options.add_session_config_entry(
+            "session.save_external_prepacked_constant_initializers", "1"
+        )
+    else:
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    try:
+        ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+    except RUNTIME_ERRORS as error:
+        raise ModelError(f"{source}: onnxruntime refuses it: {one_line(error)}") from error

@@ -1,0 +1,118 @@
+"""Load a staged model so that onnxruntime computes with the mapped file and nothing else.
+
+The graph was optimised when it was compiled; optimising again would fold weights into private
+copies. Packing stays as it was at compile time: with saved packed blobs onnxruntime uses them in
+place. Recipe and measurements: notes/inference.md 1.2.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from flight_sw.inference.live_files import LiveBytes, LoadError, map_weights, verify
+from flight_sw.inference.manifest import GRAPH_FILE, WEIGHTS_FILE, Manifest, cpu_fingerprint
+from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
+from flight_sw.inference.worker_messages import LoadFailure, TensorSpec
+
+Tensor = npt.NDArray[np.generic]
+
+
+class LiveModel:
+    """A session and our own writable view of every byte it computes with."""
+
+    def __init__(self, manifest: Manifest, view: LiveBytes, session: ort.InferenceSession) -> None:
+        self.manifest = manifest
+        self.view = view
+        self._session = session
+        self._output_names = [spec.name for spec in manifest.outputs]
+
+    @property
+    def input_bytes(self) -> int:
+        """Size of all inputs together, as `unpack` takes them."""
+        return sum(spec_bytes(spec) for spec in self.manifest.inputs)
+
+    def unpack(self, data: bytes) -> list[Tensor]:
+        """Inputs from their little-endian bytes; ValueError if the size differs."""
+        if len(data) != self.input_bytes:
+            raise ValueError(f"input has {len(data)} bytes, the model takes {self.input_bytes}")
+        tensors: list[Tensor] = []
+        start = 0
+        for spec in self.manifest.inputs:
+            end = start + spec_bytes(spec)
+            flat = np.frombuffer(data[start:end], np.dtype(spec.dtype).newbyteorder("<"))
+            tensors.append(flat.reshape(spec.shape))
+            start = end
+        return tensors
+
+    def run(self, inputs: list[Tensor]) -> list[Tensor]:
+        """All outputs for these inputs, in declared order."""
+        feed = {spec.name: x for spec, x in zip(self.manifest.inputs, inputs, strict=True)}
+        outputs: list[Tensor] = self._session.run(self._output_names, feed)
+        return outputs
+
+
+def pack(tensors: list[Tensor]) -> bytes:
+    """Tensors as little-endian bytes, one after the other."""
+    return b"".join(np.ascontiguousarray(t, t.dtype.newbyteorder("<")).tobytes() for t in tensors)
+
+
+def spec_bytes(spec: TensorSpec) -> int:
+    """Size of one tensor of this kind."""
+    return int(np.prod(spec.shape, dtype=np.int64)) * np.dtype(spec.dtype).itemsize
+
+
+def load_live(live_dir: Path) -> LiveModel:
+    """Verify and load the compiled model staged in `live_dir` (see `live_files.stage`).
+
+    Raises LoadError with a reason: damaged files, another onnxruntime, another CPU, bad layout, or
+    onnxruntime's own refusal.
+    """
+    manifest = verify(live_dir)
+    if manifest.onnxruntime != ort.__version__:
+        raise LoadError(
+            LoadFailure.VERSION,
+            f"compiled for onnxruntime {manifest.onnxruntime}, this is {ort.__version__}: "
+            "compile the model again",
+        )
+    cpu = cpu_fingerprint()
+    if manifest.cpu != cpu:
+        raise LoadError(
+            LoadFailure.CPU, f"compiled for {manifest.cpu}, this is {cpu}: compile the model again"
+        )
+    view = map_weights(live_dir)
+    options = session_options(ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    if not manifest.prepacked:
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    try:
+        session = ort.InferenceSession(
+            str(live_dir / GRAPH_FILE), options, providers=["CPUExecutionProvider"]
+        )
+    except RUNTIME_ERRORS as error:
+        raise LoadError(LoadFailure.RUNTIME, one_line(error)) from error
+    return LiveModel(manifest, view, session)
+
+
+def split_off_kib(live_dir: Path, smaps: Path = Path("/proc/self/smaps")) -> int:
+    """KiB of onnxruntime's private mapping that no longer show the file; must be 0.
+
+    A stray write through that mapping gives it a copy of the page of its own, and from then on
+    our repairs would miss what it computes with. Linux counts such pages as `Anonymous`;
+    `Private_Dirty` also counts pages that merely nobody else has touched yet. 0 where there is
+    no smaps.
+    """
+    weights = str(live_dir / WEIGHTS_FILE)
+    try:
+        lines = smaps.read_text().splitlines()
+    except OSError:
+        return 0
+    total_kib = 0
+    is_ours = False
+    for line in lines:
+        fields = line.split(maxsplit=5)
+        if "-" in fields[0] and not fields[0].endswith(":"):
+            is_ours = len(fields) > 5 and fields[5] == weights and fields[1].endswith("p")
+        elif is_ours and fields[0] == "Anonymous:":
+            total_kib += int(fields[1])
+    return total_kib

@@ -1,0 +1,87 @@
+"""The board's model store: compiled models in numbered slots, each installed whole or not at all.
+
+Slots are numbers because a name that comes over the link must never become a path. A slot is a
+symbolic link to a directory of its own; installing fills a fresh directory and then replaces the
+link, which is one atomic step: a power cut leaves the old model or the new one.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from flight_sw.errors import ModelError
+from flight_sw.inference.live_files import verify
+from flight_sw.inference.manifest import (
+    GRAPH_FILE,
+    MANIFEST_FILE,
+    WEIGHTS_FILE,
+    Manifest,
+    read_manifest,
+)
+from flight_sw.inference.worker_messages import MAX_SLOTS
+
+_CONTENT = "content-"
+
+
+class ModelStore:
+    """Compiled models under `root`, one directory per slot number."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def directory(self, slot: int) -> Path:
+        """Where the compiled model of `slot` lies; ModelError for a number out of range."""
+        if not 1 <= slot <= MAX_SLOTS:
+            raise ModelError(f"slot {slot} does not exist; use 1 to {MAX_SLOTS}")
+        return self._root / f"slot-{slot:02d}"
+
+    def install(self, compiled: Path, slot: int) -> Manifest:
+        """Copy a verified compiled model into `slot`; the old one stays if anything fails."""
+        link = self.directory(slot)
+        verify(compiled)
+        self._root.mkdir(parents=True, exist_ok=True)
+        content = Path(tempfile.mkdtemp(dir=self._root, prefix=_CONTENT))
+        for name in (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE):
+            shutil.copyfile(compiled / name, content / name)
+            _sync(content / name)
+        manifest = verify(content)
+        _sync(content)
+        new_link = content.with_suffix(".link")
+        new_link.symlink_to(content.name)
+        new_link.replace(link)
+        _sync(self._root)
+        self._drop_unused()
+        return manifest
+
+    def remove(self, slot: int) -> None:
+        """Empty a slot; an empty slot stays empty."""
+        self.directory(slot).unlink(missing_ok=True)
+        self._drop_unused()
+
+    def catalogue(self) -> dict[int, Manifest]:
+        """Manifest per filled slot; a slot with an unreadable manifest counts as empty."""
+        found = {}
+        for slot in range(1, MAX_SLOTS + 1):
+            try:
+                found[slot] = read_manifest(self.directory(slot))
+            except ModelError:
+                continue
+        return found
+
+    def _drop_unused(self) -> None:
+        """Remove contents that no slot points to: replaced ones, and those of a cut-off install."""
+        used = {link.readlink().name for link in self._root.glob("slot-*") if link.is_symlink()}
+        for entry in self._root.glob(f"{_CONTENT}*"):
+            if entry.is_symlink():
+                entry.unlink()
+            elif entry.name not in used:
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,176 @@
+"""The process that runs onnxruntime: `python -m flight_sw.inference.worker`, spoken to over its
+pipes.
+
+It is apart because a flipped pointer inside onnxruntime may crash it, a flipped loop bound may
+hang it and a flipped size may eat the memory. The node starts it, kills it and starts it again;
+nothing here needs to be saved. Requests come on stdin, replies go to stdout (see
+worker_messages), text goes to stderr.
+"""
+
+import argparse
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import assert_never
+
+import numpy as np
+import onnxruntime as ort
+
+from flight_sw.errors import DecodeError
+from flight_sw.inference.live_files import LoadError
+from flight_sw.inference.load import LiveModel, Tensor, load_live, pack
+from flight_sw.inference.prove import prove
+from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
+from flight_sw.inference.worker_messages import (
+    MAX_MESSAGE_BYTES,
+    MAX_SLOTS,
+    Done,
+    Failed,
+    Load,
+    Loaded,
+    LoadFailed,
+    LoadFailure,
+    Ping,
+    Pong,
+    Reply,
+    Request,
+    RequestDecoder,
+    Run,
+    RunFailure,
+    encode,
+)
+
+MAX_DEAD_NAMES = 32  # names of dead blobs reported, enough to see the pattern
+_READ_BYTES = 1 << 16
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main() -> int:
+    """Answer requests until stdin closes; 0 at the end of input, 1 if the pipe carries rubbish."""
+    parser = argparse.ArgumentParser(description="inference worker; started by the node")
+    parser.add_argument("--memory-mib", type=int, help="address space limit of this process")
+    arguments = parser.parse_args()
+    if arguments.memory_mib is not None:
+        limit = arguments.memory_mib << 20
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if not _die_with_parent():
+        return 0
+    replies = _claim_stdout()
+    try:
+        return _serve(Worker(), replies)
+    except BrokenPipeError:
+        return 0
+
+
+class Worker:
+    """Slots with live models; one request in, one reply out."""
+
+    def __init__(self) -> None:
+        self._models: dict[int, LiveModel] = {}
+
+    def handle(self, request: Request) -> Reply:
+        """The reply to one request; a failing model is a reply, never an exception."""
+        match request:
+            case Load():
+                return self._load(request)
+            case Run():
+                return self._run(request)
+            case Ping():
+                return Pong(request.n)
+            case _:
+                assert_never(request)
+
+    def _load(self, request: Load) -> Loaded | LoadFailed:
+        self._models.pop(request.slot, None)
+        if len(self._models) >= MAX_SLOTS:
+            return LoadFailed(request.slot, LoadFailure.RUNTIME, f"all {MAX_SLOTS} slots are used")
+        live_dir = Path(request.model_dir)
+        try:
+            model = load_live(live_dir)
+            proof = prove(model, live_dir)
+        except LoadError as error:
+            return LoadFailed(request.slot, error.reason, str(error))
+        except RUNTIME_ERRORS as error:
+            return LoadFailed(request.slot, LoadFailure.RUNTIME, one_line(error))
+        self._models[request.slot] = model
+        return Loaded(
+            slot=request.slot,
+            coverage=proof.coverage,
+            live_bytes=proof.live_bytes,
+            total_bytes=proof.total_bytes,
+            inputs=model.manifest.inputs,
+            outputs=model.manifest.outputs,
+            private_dirty_kib=proof.split_off_kib,
+            onnxruntime=ort.__version__,
+            protectable=proof.protectable,
+            dead=proof.dead[:MAX_DEAD_NAMES],
+        )
+
+    def _run(self, request: Run) -> Done | Failed:
+        model = self._models.get(request.slot)
+        if model is None:
+            return Failed(request.job_id, RunFailure.NO_MODEL)
+        try:
+            inputs = model.unpack(request.input)
+        except ValueError as error:
+            return Failed(request.job_id, RunFailure.SHAPE, str(error))
+        if not _is_finite(inputs):
+            return Failed(request.job_id, RunFailure.BAD_INPUT, "input holds NaN or infinity")
+        started_s = time.perf_counter()
+        try:
+            outputs = model.run(inputs)
+        except RUNTIME_ERRORS as error:
+            return Failed(request.job_id, RunFailure.RUNTIME, one_line(error))
+        elapsed_s = time.perf_counter() - started_s
+        if not _is_finite(outputs):
+            return Failed(request.job_id, RunFailure.NONFINITE, "output holds NaN or infinity")
+        data = pack(outputs)
+        if len(data) > MAX_MESSAGE_BYTES // 2:
+            return Failed(request.job_id, RunFailure.RUNTIME, f"output of {len(data)} bytes")
+        return Done(request.job_id, data, elapsed_s)
+
+
+def _serve(worker: Worker, replies: int) -> int:
+    decoder = RequestDecoder()
+    while data := os.read(sys.stdin.fileno(), _READ_BYTES):
+        try:
+            for request in decoder.feed(data):
+                _write_all(replies, encode(worker.handle(request)))
+        except DecodeError as error:
+            print(f"inference worker: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _is_finite(tensors: list[Tensor]) -> bool:
+    return all(bool(np.isfinite(t).all()) for t in tensors if t.dtype.kind == "f")
+
+
+def _claim_stdout() -> int:
+    """Keep the pipe for replies and let whatever libraries print go to stderr."""
+    replies = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return replies
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _die_with_parent() -> bool:
+    """Ask Linux to kill this process with its parent; False if the parent is gone already."""
+    if not sys.platform.startswith("linux"):
+        return True
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return os.getppid() == parent and parent != 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+"""The ground side of the applications that ship: reading inputs, golden answers, scores,
+baselines.
+"""
