@@ -24,10 +24,13 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=JOBS_MAX)]
 Kind = Literal[
     "weight-flip",
     "weight-double-flip",
+    "weight-burst",
     "check-flip",
+    "crc-flip",
     "vote-flip",
     "worker-crash",
     "worker-hang",
+    "node-crash",
     "board-hang",
 ]
 

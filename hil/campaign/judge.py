@@ -12,25 +12,34 @@ from dataclasses import dataclass, replace
 
 from hil.campaign.record import FAILURES, Answer, Event, Flight, Injection, Outcome, Planned
 
-PROCESS_KINDS = frozenset({"worker-crash", "worker-hang", "board-hang"})
+PROCESS_KINDS = frozenset({"worker-crash", "worker-hang", "node-crash", "board-hang"})
+WEIGHT_KINDS = frozenset({"weight-flip", "weight-double-flip", "weight-burst"})
 # Which report answers which fault, best first.
 ANSWERS: dict[str, tuple[str, ...]] = {
     "weight-flip": ("page-corrected", "page-rebuilt"),
     "weight-double-flip": ("page-corrected", "page-rebuilt"),
+    "weight-burst": ("page-corrected", "page-rebuilt"),
     "check-flip": ("check-repaired", "page-rebuilt"),
+    "crc-flip": ("check-repaired", "page-rebuilt"),
     "vote-flip": ("vote-repaired",),
     "worker-crash": ("worker-restarted", "board-up"),
     "worker-hang": ("worker-restarted", "board-up"),
+    "node-crash": ("recovered", "board-up"),
     "board-hang": ("recovered", "board-up"),
 }
 CORRECTIONS = frozenset({"page-corrected", "check-repaired", "vote-repaired"})
 # A damaged page that cannot be repaired is reported and its model taken out of use.
 LOST = frozenset({"page-lost", "vote-lost"})
-# A restart brings the weights back from the golden copy, whatever had happened to them.
-RELOADS = frozenset({"worker-restarted", "board-up"})
+# A board that boots stages its weights anew; a restarted worker finds them as they were.
+RELOADS = frozenset({"board-up"})
 # These speak for every open fault they concern; any other report for as many bits as it names.
 SWEEPING = frozenset({"page-rebuilt", "board-up", *LOST})
-BOUND_S: dict[str, float] = {"worker-crash": 10.0, "worker-hang": 10.0, "board-hang": 30.0}
+BOUND_S: dict[str, float] = {
+    "worker-crash": 10.0,
+    "worker-hang": 10.0,
+    "node-crash": 30.0,
+    "board-hang": 30.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +271,7 @@ def _blame(flight: Flight, judged: dict[int, Judged], answer: Answer) -> bool:
         for one in judged.values()
         if one.injection is not None
         and one.injection.landed
-        and one.fault.kind in ("weight-flip", "weight-double-flip")
+        and one.fault.kind in WEIGHT_KINDS
         and one.injection.region == region
         and one.injection.at_s <= answer.at_s
     ]

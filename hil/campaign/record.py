@@ -36,6 +36,7 @@ class Planned:
         id: position in the plan, from 0.
         kind: a word of `hil.scenario.Kind`.
         place: where among all bits of its target, in [0, 1); the memory map turns it into an address.
+        second: likewise for a second bit, among its possible partners.
         origin: `upset` for radiation, `scenario` for a fault that the scenario names.
     """
 
@@ -43,6 +44,7 @@ class Planned:
     at_s: float
     kind: str
     place: float
+    second: float
     origin: str
 
 

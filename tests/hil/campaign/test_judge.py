@@ -38,7 +38,7 @@ def flown(kind, *events, region=WEIGHTS, page=3, bits=1, **changes):
     injection = Injection(0, 5.0, True, region, page, bits)
     flight = replace(
         EMPTY,
-        plan=(Planned(0, 5.0, kind, 0.5, "scenario"),),
+        plan=(Planned(0, 5.0, kind, 0.5, 0.0, "scenario"),),
         injections=(injection,),
         events=events,
     )
@@ -64,7 +64,7 @@ def word(flight):
         ("worker-hang", Event(6.0, "worker-restarted", {"why": "hang"}), Outcome.RECOVERED),
         ("board-hang", Event(9.0, "recovered", {"time": 4.0}), Outcome.RECOVERED),
         ("weight-flip", Event(9.0, "board-up", {"boots": 2}), Outcome.RECOVERED),
-        ("weight-flip", Event(9.0, "worker-restarted", {"why": "crash"}), Outcome.RECOVERED),
+        ("weight-flip", Event(9.0, "worker-restarted", {"why": "crash"}), Outcome.SILENT),
         ("weight-flip", page_event("page-lost"), Outcome.SAFE),
         ("weight-flip", page_event("page-corrected", at_s=4.9), Outcome.SILENT),
         ("weight-flip", page_event("page-corrected", page=4), Outcome.SILENT),
@@ -123,7 +123,7 @@ def test_one_report_of_one_bit_answers_one_of_two_flips():
     flight = flown("weight-flip", page_event("page-corrected", at_s=7.0, bits=1))
     two = replace(
         flight,
-        plan=(*flight.plan, Planned(1, 6.0, "weight-flip", 0.5, "upset")),
+        plan=(*flight.plan, Planned(1, 6.0, "weight-flip", 0.5, 0.0, "upset")),
         injections=(*flight.injections, Injection(1, 6.0, True, WEIGHTS, 3, 1)),
     )
     words = [one.outcome for one in judge(two).judged]
@@ -137,7 +137,7 @@ def test_one_restart_answers_one_of_two_crashes():
     flight = flown("worker-crash", Event(8.0, "worker-restarted", {}), region="", page=-1)
     two = replace(
         flight,
-        plan=(*flight.plan, Planned(1, 7.0, "worker-crash", 0.0, "scenario")),
+        plan=(*flight.plan, Planned(1, 7.0, "worker-crash", 0.0, 0.0, "scenario")),
         injections=(*flight.injections, Injection(1, 7.0, True)),
     )
     assert [one.outcome for one in judge(two).judged] == [Outcome.RECOVERED, Outcome.HANG]
@@ -222,7 +222,7 @@ def flights(draw):
     """Any flight: faults on few pages, so that reports collide."""
     kinds = draw(st.lists(st.sampled_from(sorted(ANSWERS)), max_size=8))
     times = st.floats(0, 20, allow_nan=False)
-    plan = tuple(Planned(i, draw(times), kind, 0.0, "upset") for i, kind in enumerate(kinds))
+    plan = tuple(Planned(i, draw(times), kind, 0.0, 0.0, "upset") for i, kind in enumerate(kinds))
     injections = tuple(
         Injection(
             one.id, one.at_s, draw(st.booleans()), WEIGHTS, draw(st.integers(0, 2)), 1, "not landed"

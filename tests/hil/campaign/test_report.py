@@ -14,7 +14,7 @@ from hil.campaign.report import EventLine, Report, ResultLine, Step, render
 @pytest.fixture
 def report():
     """A small flight: one corrected flip, one silent one, one void."""
-    plan = tuple(Planned(i, 2.0 + i, "weight-flip", 0.5, "upset") for i in range(3))
+    plan = tuple(Planned(i, 2.0 + i, "weight-flip", 0.5, 0.0, "upset") for i in range(3))
     flight = Flight(
         plan=plan,
         injections=(
