@@ -106,15 +106,8 @@ class JobRefused(Message, frozen=True):
     reason: str
 
 
-class JobTainted(Message, frozen=True):
-    """A job must run again: weights were repaired under it, or its worker died."""
-
-    job: int
-    attempt: int
-
-
 class PageHit(Message, frozen=True):
-    """The scrubber found damage; answers given after `since_tick` are suspect if `slot` is not 0."""
+    """The scrubber found damage at `found_tick`; answers given from `since_tick` on are suspect."""
 
     region: str
     slot: int
@@ -122,6 +115,7 @@ class PageHit(Message, frozen=True):
     tier: str
     bits: int
     since_tick: int
+    found_tick: int
 
 
 class Clean(Message, frozen=True):
@@ -168,7 +162,6 @@ ToController = (
     | Heartbeat
     | JobResult
     | JobRefused
-    | JobTainted
     | PageHit
     | Clean
     | ScrubDone

@@ -20,7 +20,7 @@ EXAMPLES_TO_CONTROLLER = (
     messages.Identity("emulated", "1000", 4, 2),
     messages.Heartbeat(1, None, 2.5, 1800.0, 3, True, 99),
     messages.JobResult(7, 1, b"xyz", 0.1, 5, 9),
-    messages.PageHit("weights:a", 1, 3, "CORRECTED", 1, 77),
+    messages.PageHit("weights:a", 1, 3, "CORRECTED", 1, 77, 90),
 )
 
 

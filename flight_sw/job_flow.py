@@ -1,0 +1,170 @@
+"""Jobs between ground and board: the ledger decides, this carries its decisions both ways.
+
+It knows which models the board has, hands at most JOBS_ON_BOARD_MAX jobs to the node at once, and
+turns what the node reports into result, withdrawal and failure reports.
+"""
+
+from flight_sw.board_link import messages as m
+from flight_sw.dictionary.field import Value
+from flight_sw.dictionary.reason import Reason
+from flight_sw.dictionary.telecommands import JOB_INPUT_BYTES_MAX
+from flight_sw.inference.job import (
+    Admission,
+    FailReason,
+    Job,
+    JobState,
+    Protection,
+    Refusal,
+    RunReport,
+    SlotOffer,
+    Withdrawal,
+)
+from flight_sw.inference.ledger import JobLedger
+from flight_sw.services.report import Channel, Report, report
+
+JOBS_ON_BOARD_MAX = 2  # one running, one ready behind it
+
+_ADMISSION = {
+    Refusal.MODE: Reason.WRONG_MODE,
+    Refusal.GOVERNOR: Reason.THROTTLED,
+    Refusal.NO_MODEL: Reason.NO_SUCH_MODEL,
+    Refusal.PROTECTION: Reason.UNPROTECTED,
+    Refusal.SHAPE: Reason.WRONG_SHAPE,
+    Refusal.QUOTA: Reason.QUEUE_FULL,
+    Refusal.BUSY: Reason.QUEUE_FULL,
+    Refusal.DEADLINE: Reason.DEADLINE_PASSED,
+    Refusal.DUPLICATE: Reason.DUPLICATE_JOB,
+}
+_FAILURE = {
+    FailReason.SHAPE: Reason.WRONG_SHAPE,
+    FailReason.BAD_INPUT: Reason.NOT_FINITE,
+    FailReason.NO_MODEL: Reason.NO_SUCH_MODEL,
+    FailReason.NONFINITE: Reason.MODEL_FAILED,
+    FailReason.RUNTIME: Reason.MODEL_FAILED,
+    FailReason.DEADLINE: Reason.DEADLINE_PASSED,
+    FailReason.ATTEMPTS: Reason.ATTEMPTS_SPENT,
+    FailReason.CANCELLED: Reason.CANCELLED,
+}
+
+
+class JobFlow:
+    """See the module text; every method returns the reports that it causes."""
+
+    def __init__(self) -> None:
+        self.models: dict[int, m.ModelReady] = {}
+        self.done = 0
+        self.withdrawn = 0
+        self.failed = 0
+        self.frequency_mhz = 0
+        self._ledger = JobLedger()
+
+    @property
+    def queued(self) -> int:
+        """Jobs waiting or running."""
+        return self._ledger.count(JobState.QUEUED) + self._ledger.count(JobState.RUNNING)
+
+    @property
+    def unconfirmed(self) -> int:
+        """Answers that a scrub may still take back."""
+        return self._ledger.count(JobState.PROVISIONAL)
+
+    def submit(self, arguments: dict[str, Value], *, working: bool, now: float) -> Reason | None:
+        """Admit a job as `submit-job` carries it; None when admitted."""
+        data = arguments["input"]
+        if not isinstance(data, bytes) or len(data) > JOB_INPUT_BYTES_MAX:
+            return Reason.TOO_LARGE
+        job = Job(
+            id=int(arguments["job"]),
+            slot=int(arguments["model"]),
+            input=data,
+            deadline_s=now + float(arguments["deadline"]),
+            priority=int(arguments["priority"]),
+            protection=Protection(arguments["protection"]),
+        )
+        slots = {s: SlotOffer(mo.input_bytes, mo.protected) for s, mo in self.models.items()}
+        refusal = self._ledger.submit(job, Admission(working, True, slots), now)
+        return None if refusal is None else _ADMISSION[refusal]
+
+    def cancel(self, job: int) -> Reason | None:
+        """Drop a job without an answer."""
+        return None if self._ledger.cancel(job) else Reason.NO_SUCH_JOB
+
+    def to_board(self, now: float) -> list[m.SubmitJob]:
+        """Jobs to hand to the node now."""
+        self._ledger.expire(now)
+        orders = []
+        while self._ledger.count(JobState.RUNNING) < JOBS_ON_BOARD_MAX:
+            job = self._ledger.next_to_run()
+            if job is None or job.slot not in self.models:
+                break
+            attempt = self._ledger.started(job.id, bytes.fromhex(self.models[job.slot].digest))
+            orders.append(m.SubmitJob(job.id, attempt, job.slot, job.input))
+        return orders
+
+    def on_result(self, message: m.JobResult) -> list[Report]:
+        """An answer, unless it is stale or already known to be tainted."""
+        run = RunReport(
+            message.job, message.attempt, message.output, message.tick_start, message.tick_end
+        )
+        answer = self._ledger.result(run)
+        if answer is None:
+            return []
+        self.done += 1
+        return [
+            report(
+                "result",
+                Channel.RESULTS,
+                job=answer.job_id,
+                attempt=answer.attempt,
+                model=answer.slot,
+                protection=answer.protection.value,
+                epoch=answer.tick_end,
+                elapsed=message.elapsed_s,
+                frequency=self.frequency_mhz,
+                output=answer.output,
+            )
+        ]
+
+    def on_refused(self, message: m.JobRefused) -> None:
+        """The node could not answer; whether it is tried again is the ledger's to say."""
+        reason = {
+            "NO_SUCH_MODEL": FailReason.NO_MODEL,
+            "SHAPE": FailReason.SHAPE,
+            "BAD_INPUT": FailReason.BAD_INPUT,
+            "NO_MODEL": FailReason.NO_MODEL,
+        }.get(message.reason, FailReason.RUNTIME)
+        self._ledger.failed(message.job, message.attempt, reason)
+
+    def on_hit(self, message: m.PageHit) -> list[Report]:
+        """Damaged weights: take back what may have been computed with them."""
+        since, found = message.since_tick, message.found_tick
+        return self._withdrawals(self._ledger.withdraw_since(message.slot, since, found))
+
+    def on_clean(self, message: m.Clean) -> list[Report]:
+        """Answers that are final now."""
+        return [
+            report("job-confirmed", Channel.RESULTS, job=answer.job_id, attempt=answer.attempt)
+            for answer in self._ledger.confirm(message.slot, message.tick)
+        ]
+
+    def on_board_lost(self) -> list[Report]:
+        """The board restarted: nothing unconfirmed can be trusted, nothing running will end."""
+        self.models.clear()
+        return self._withdrawals(self._ledger.board_lost())
+
+    def take_failures(self) -> list[Report]:
+        """Jobs that ended without an answer since the last call."""
+        failures = self._ledger.take_failures()
+        self.failed += len(failures)
+        return [
+            report("job-failed", Channel.RESULTS, job=f.job_id, reason=_FAILURE[f.reason].value)
+            for f in failures
+        ]
+
+    def _withdrawals(self, withdrawn: list[Withdrawal]) -> list[Report]:
+        self.withdrawn += len(withdrawn)
+        self.done -= len(withdrawn)
+        return [
+            report("withdrawal", Channel.RESULTS, job=w.job_id, attempt=w.attempt)
+            for w in withdrawn
+        ]

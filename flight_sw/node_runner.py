@@ -1,0 +1,188 @@
+"""Runs a Node on a real clock, a real serial port and the board's own devices."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from flight_sw.devices.clock import SystemClock
+from flight_sw.devices.frequency import CpufreqControl, FrequencyControl, NoFrequencyControl
+from flight_sw.devices.reopening_port import ReopeningPort
+from flight_sw.devices.sensors import CpuFrequency, HwmonRail, ThermalZone
+from flight_sw.devices.shared_memory import SharedMemory
+from flight_sw.devices.sysfs import read_text
+from flight_sw.devices.watchdog import HardwareWatchdog, NoWatchdog, Watchdog
+from flight_sw.devices.worker_process import WorkerProcess
+from flight_sw.errors import PortError
+from flight_sw.inference.live_files import LoadError, map_weights, stage
+from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Manifest
+from flight_sw.inference.store import ModelStore
+from flight_sw.node import BoardFacts, BoardModel, Node, NodeInputs, NodeOutputs, Readings
+from flight_sw.profile import Profile
+from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
+from flight_sw.runner import Loop, draw_session, write_memory_map
+
+SERIAL_BACKLOG_MAX = 16_384
+WORKER_BACKLOG_MAX = 8 << 20
+SERIAL_NUMBER_FILE = "sys/firmware/devicetree/base/serial-number"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """Where the node finds its board; `root` is `/` but for an emulated board's file tree."""
+
+    profile: Profile
+    port: str
+    models: Path
+    root: Path
+
+
+def run_node(options: NodeOptions) -> int:
+    """Run until SIGTERM; returns the exit code.
+
+    Raises:
+        UserError: the port cannot be opened or a model store is unusable.
+    """
+    memory = SharedMemory()
+    runner = _NodeRunner(options, memory)
+    try:
+        runner.run()
+    finally:
+        runner.close()
+        memory.close()
+    return 0
+
+
+class _NodeRunner:
+    """The devices of one board and the node between them."""
+
+    def __init__(self, options: NodeOptions, memory: SharedMemory) -> None:
+        profile, root = options.profile, options.root
+        self._clock = SystemClock()
+        self._loop = Loop(self._clock)
+        self._period_s = profile.heartbeat.period_s
+        self._port = ReopeningPort.serial(options.port, profile.serial.baud, self._clock)
+        self._port.check()
+        self._worker = WorkerProcess()
+        self._zone = ThermalZone(root, profile.thermal.zone)
+        self._rail = HwmonRail(root, profile.power.rail)
+        self._frequency = CpuFrequency(root)
+        self._control = _frequency_control(profile, root)
+        models = _stage_models(options.models, memory.directory)
+        facts = BoardFacts(
+            serial_number=(read_text(root / SERIAL_NUMBER_FILE) or "unknown").strip("\0"),
+            boots=int(read_text(root / "run/vanallen/boots") or 0),
+            session=draw_session(),
+        )
+        self._node = Node(profile, models, facts)
+        write_memory_map(
+            root / "run/vanallen/regions.json", os.getpid(), self._node.memory_regions()
+        )
+        self._watchdog = _watchdog(profile, root)
+        self._serial_out = bytearray()
+        self._worker_out = bytearray()
+        self._opens = self._port.opens
+        self._read_due_s = float("-inf")
+
+    def run(self) -> None:
+        """Step until told to stop."""
+        while self._loop.running:
+            now = self._clock.monotonic_s()
+            outputs, wake_at = self._node.step(now, self._inputs(now))
+            self._carry_out(outputs)
+            writers = [fd for fd in [self._port.fileno()] if fd is not None and self._serial_out]
+            self._loop.wait([self._port.fileno(), self._worker.fileno()], wake_at, writers)
+
+    def close(self) -> None:
+        """Leave the board as it was found."""
+        self._worker.kill()
+        self._control.close()
+        self._watchdog.close()
+        self._port.close()
+
+    def _inputs(self, now: float) -> NodeInputs:
+        serial = self._port.read()
+        reopened = self._port.opens != self._opens
+        self._opens = self._port.opens
+        if reopened:
+            self._serial_out.clear()
+        return NodeInputs(
+            serial=serial,
+            serial_reopened=reopened,
+            serial_room=SERIAL_BACKLOG_MAX - len(self._serial_out),
+            worker=self._worker.read(),
+            worker_alive=self._worker.alive(),
+            readings=self._readings(now),
+        )
+
+    def _readings(self, now: float) -> Readings | None:
+        if now < self._read_due_s:
+            return None
+        self._read_due_s = now + self._period_s
+        rail = self._rail.read()
+        return Readings(
+            temp_c=self._zone.read_c(),
+            power_w=None if rail is None else rail.power_w,
+            frequency_mhz=self._frequency.read_mhz(),
+        )
+
+    def _carry_out(self, outputs: NodeOutputs) -> None:
+        if outputs.start_worker:
+            self._worker_out.clear()
+            self._worker.start()
+        if outputs.level is not None:
+            self._control.set_level(outputs.level)
+        if outputs.feed_watchdog:
+            self._watchdog.pet()
+        self._serial_out += outputs.serial
+        del self._serial_out[: self._port.write(bytes(self._serial_out))]
+        self._worker_out += outputs.worker
+        del self._worker_out[: self._worker.write(bytes(self._worker_out))]
+        if len(self._worker_out) > WORKER_BACKLOG_MAX:
+            self._worker.kill()  # it reads nothing any more; the watch restarts it
+
+
+def _stage_models(store: Path, memory: Path) -> tuple[BoardModel, ...]:
+    """Copy each verified model to shared memory; one that is damaged is left out, and said so."""
+    models = ModelStore(store)
+    staged = []
+    for slot in models.catalogue():
+        live = memory / f"slot-{slot:02d}"
+        try:
+            manifest = stage(models.directory(slot), live)
+        except LoadError as error:
+            print(f"model in slot {slot} left out: {error}", file=sys.stderr)
+            continue
+        staged.append(_board_model(slot, manifest, live, models.directory(slot)))
+    return tuple(staged)
+
+
+def _board_model(slot: int, manifest: Manifest, live: Path, stored: Path) -> BoardModel:
+    region = ProtectedRegion(manifest.name, map_weights(live), _golden(stored / WEIGHTS_FILE))
+    region.encode()
+    return BoardModel(slot, manifest.name, str(live), manifest.digest.hex(), region)
+
+
+def _golden(file: Path) -> GoldenReader:
+    """Pages of the weights file as it was installed, verified when it was staged."""
+    weights = file.read_bytes()
+
+    def page_of(page: int) -> bytes:
+        return weights[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
+
+    return page_of
+
+
+def _frequency_control(profile: Profile, root: Path) -> FrequencyControl:
+    if profile.frequency.control == "cpufreq":
+        return CpufreqControl(root, profile.frequency.levels_mhz)
+    return NoFrequencyControl()
+
+
+def _watchdog(profile: Profile, root: Path) -> Watchdog:
+    path = root / profile.watchdog.device.lstrip("/")
+    try:
+        return HardwareWatchdog(path, profile.watchdog.timeout_s)
+    except PortError as error:
+        print(f"no hardware watchdog: {error}", file=sys.stderr)
+        return NoWatchdog()

@@ -1,0 +1,186 @@
+"""Keeps the inference worker alive and honest: loads, runs, pings, and restarts it when it hangs.
+
+onnxruntime fed with flipped bits can crash, hang or run away, so it lives in a process of its own and
+is never waited for. Pure: bytes and the process's state come in, bytes and a wish to restart go out.
+"""
+
+from dataclasses import dataclass
+
+from flight_sw.errors import DecodeError
+from flight_sw.inference.worker_messages import (
+    Done,
+    Failed,
+    Load,
+    Loaded,
+    LoadFailed,
+    Ping,
+    Pong,
+    Reply,
+    ReplyDecoder,
+    Run,
+    encode,
+)
+
+PING_PERIOD_S = 0.25
+LOAD_TIMEOUT_S = 60.0  # a 0.6 B language model takes 34 s to prove
+START_TIMEOUT_S = 15.0  # first import of onnxruntime on a small board
+RESTARTS_IN_A_ROW_MAX = 5
+LONG_PAUSE_S = 10.0  # after that many, one attempt each ten seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The worker has to be started anew; `lost` is the run that died with it."""
+
+    why: str
+    lost: Run | None
+
+
+WorkerNews = Loaded | LoadFailed | Done | Failed | Restarted
+
+
+class WorkerWatch:
+    """One worker process, seen from the node.
+
+    Args:
+        models: slot → directory of the staged compiled model.
+        job_timeout_s: longest run before the worker counts as hung.
+        ping_timeout_s: longest silence of an idle worker.
+    """
+
+    def __init__(self, models: dict[int, str], job_timeout_s: float, ping_timeout_s: float) -> None:
+        self.restarts = -1  # the first start is no restart
+        self._models = models
+        self._job_timeout_s = job_timeout_s
+        self._ping_timeout_s = ping_timeout_s
+        self._in_a_row = 0
+        self._out = bytearray()
+        self._start_due_s = float("-inf")
+        self._decoder = ReplyDecoder()
+        self._up = False
+        self._wanted: str | None = None
+        self._run: Run | None = None
+        self._loading: int | None = None
+        self._to_load = sorted(models)
+        self._started_s = self._busy_since_s = float("-inf")
+        self._ping_sent_s: float | None = None
+        self._ping_due_s = float("-inf")
+
+    @property
+    def ready(self) -> bool:
+        """Loaded all it has to load, and free for a job."""
+        return self._up and not self._to_load and self._loading is None and self._run is None
+
+    @property
+    def loading_slot(self) -> int | None:
+        """The slot whose weights the worker is proving right now."""
+        return self._loading
+
+    @property
+    def up(self) -> bool:
+        """Whether the worker has answered since its last start."""
+        return self._up
+
+    def run(self, job: Run, now: float) -> None:
+        """Hand over a job; only while `ready`."""
+        self._run, self._busy_since_s = job, now
+        self._out += encode(job)
+
+    def reload(self, slot: int) -> None:
+        """Load and prove one slot again."""
+        self._to_load.append(slot)
+
+    def restart(self, why: str) -> None:
+        """Ask for a restart at the next step."""
+        self._wanted = why
+
+    def step(self, received: bytes, *, alive: bool, now: float) -> tuple[list[WorkerNews], bool]:
+        """News of the worker, and whether the process must be started (anew) now."""
+        news: list[WorkerNews] = []
+        why = self._listen(received, news)
+        why = why or self._problem(now, alive=alive)
+        if why is not None and now >= self._start_due_s:
+            news.append(Restarted(why, self._run))
+            self._restarted(now)
+            return news, True
+        if self._up:
+            self._work(now)
+        return news, False
+
+    def take_output(self) -> bytes:
+        """Bytes for the worker's pipe."""
+        out, self._out = bytes(self._out), bytearray()
+        return out
+
+    def wake_at(self, now: float) -> float:
+        """When the watch has something to do by itself."""
+        return now + PING_PERIOD_S
+
+    def _listen(self, received: bytes, news: list[WorkerNews]) -> str | None:
+        try:
+            for reply in self._decoder.feed(received):
+                self._take(reply, news)
+        except DecodeError:
+            return "spoke nonsense"
+        return None
+
+    def _take(self, reply: Reply, news: list[WorkerNews]) -> None:
+        self._up = True
+        if isinstance(reply, Pong):
+            self._ping_sent_s = None
+            return
+        if isinstance(reply, Loaded | LoadFailed):
+            self._loading = None
+        else:
+            if self._run is None or reply.job_id != self._run.job_id:
+                return
+            self._run = None
+            self._in_a_row = 0
+        news.append(reply)
+
+    def _problem(self, now: float, *, alive: bool) -> str | None:
+        if self._wanted:
+            return self._wanted
+        if not alive:
+            return "not running" if self.restarts < 0 else "crashed"
+        if not self._up:
+            return "did not start" if now - self._started_s > START_TIMEOUT_S else None
+        if self._loading is not None:
+            return "hung while loading" if now - self._busy_since_s > LOAD_TIMEOUT_S else None
+        if self._run is not None:
+            return "hung in a job" if now - self._busy_since_s > self._job_timeout_s else None
+        silent = self._ping_sent_s is not None and now - self._ping_sent_s > self._ping_timeout_s
+        return "hung" if silent else None
+
+    def _work(self, now: float) -> None:
+        if self._loading is not None or self._run is not None:
+            self._ping_sent_s = None
+            return
+        if self._to_load:
+            self._loading, self._busy_since_s = self._to_load.pop(0), now
+            self._out += encode(Load(self._models[self._loading], self._loading))
+        elif self._ping_sent_s is None and now >= self._ping_due_s:
+            self._ping(now)
+
+    def _ping(self, now: float) -> None:
+        self._ping_sent_s, self._ping_due_s = now, now + PING_PERIOD_S
+        self._out += encode(Ping(self.restarts))
+
+    def _restarted(self, now: float) -> None:
+        self.restarts += 1
+        self._in_a_row += 1
+        pause_s = LONG_PAUSE_S if self._in_a_row > RESTARTS_IN_A_ROW_MAX else 0.0
+        self._start_due_s = now + pause_s
+        self._forget()
+        self._started_s = now
+        self._ping(now)
+
+    def _forget(self) -> None:
+        self._decoder = ReplyDecoder()
+        self._out.clear()
+        self._up = False
+        self._wanted = None
+        self._run = None
+        self._loading = None
+        self._to_load = sorted(self._models)
+        self._ping_sent_s = None
