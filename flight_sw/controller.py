@@ -7,36 +7,32 @@ that is not authenticated, and it survives the board.
 
 from dataclasses import dataclass, field
 
-from flight_sw.board_link import messages as m
-from flight_sw.board_link.channel import Channel, Signal
+from flight_sw.board_side import BoardSide
 from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
-from flight_sw.commanding import Commanding, model_report
+from flight_sw.commanding import Commanding
 from flight_sw.dictionary.field import Value
-from flight_sw.errors import DecodeError
+from flight_sw.downlink import Downlink
 from flight_sw.mode import WORKING, Mode, may_change
 from flight_sw.profile import Profile
 from flight_sw.radiation import self_test
 from flight_sw.radiation.protected import MemoryRegion
 from flight_sw.radiation.voted import VotedRecord, VoteLost
 from flight_sw.resources.governor import StaircaseGovernor, StaircaseLimits
-from flight_sw.resources.thermal import TemperatureFilter
-from flight_sw.services.report import Report, report
+from flight_sw.services.report import Report
 from flight_sw.services.st03_housekeeping import housekeeping_report
 from flight_sw.services.st05_events import happening
 from flight_sw.services.st20_parameters import ParameterService
 from flight_sw.space_link.framing import Framing
 from flight_sw.space_link.keys import KeySet
-from flight_sw.space_link.link import LinkSettings, TcReceiver, TmSender
-from flight_sw.space_link.packet import Telecommand, Telemetry
+from flight_sw.space_link.link import LinkSettings, TcReceiver
+from flight_sw.space_link.packet import Telecommand
 
-TM_FRAMES_MAX = 64  # per step
 BOARD_BYTES_MAX = 16_384
 REFUSALS_PERIOD_S = 1.0
-STALE_READINGS = 5  # heartbeats without a temperature until it counts as unknown
-STABLE_S = 60.0
-OVER_CURRENT_READINGS = 3
+FRAME_PAUSE_S = 5.0  # a frame that pauses longer than this will not end
+STABLE_S = 60.0  # a boot that has held for so long was a good one
 
-TC_CEILING, TM_CEILING, UNSTABLE_BOOTS = "tc-ceiling", "tm-ceiling", "unstable-boots"
+TC_CEILING, TM_CEILING, BOOT_CONFIRMED = "tc-ceiling", "tm-ceiling", "boot-confirmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,49 +82,42 @@ class Controller:
         self._boot = boot
         settings = link_settings(profile)
         self._uplink = TcReceiver(keys.tc, settings, boot.tc_ceiling)
-        self._downlink = TmSender(keys.tm, settings, boot.tm_ceiling)
-        self._channel = Channel(boot.session, profile.serial.baud)
-        self._board = BoardWatch(profile.heartbeat, profile.supply)
-        thermal = profile.thermal
-        limits = {"soft_limit": thermal.soft_limit_c, "release": thermal.release_c}
-        self._commanding = Commanding(self._board, ParameterService(limits))
+        self._downlink = Downlink(keys.tm, settings, boot.tm_ceiling)
+        self._watch = BoardWatch(profile.heartbeat, profile.supply)
+        limits = {"soft_limit": profile.thermal.soft_limit_c, "release": profile.thermal.release_c}
+        self._commanding = Commanding(self._watch, ParameterService(limits))
+        self._board = BoardSide(profile, boot.session, self._watch, self._commanding)
         self._governor = StaircaseGovernor(len(profile.frequency.levels_mhz))
-        stale_s = STALE_READINGS * profile.heartbeat.period_s
-        self._temperature = TemperatureFilter(stale_s)
         self._state = VotedRecord("payload", {"mode": Mode.BOOT.value, "level": 0})
         self._connections: frozenset[int] = frozenset()
-        self._counters = _Counters()
+        self._heard_s: dict[int, float] = {}
         self._telecommands: list[Telecommand] = []
-        self._sequence = 0
-        self._message_counters: dict[tuple[int, int], int] = {}
-        self._beat = m.Heartbeat(0, None, None, None, 0, worker_up=False, tick=0)
-        self._order_due_s = float("-inf")
         self._refused_told = 0
         self._refused_due_s = float("-inf")
-        self._over_current = 0
         self._was_too_hot = False
         self._started_s: float | None = None
         self._stable_told = False
 
     def step(self, now: float, inputs: Inputs) -> tuple[Outputs, float]:
         """Take what happened, do what is due, and say when to come back at the latest."""
-        reports: list[Report] = []
         self._start(now)
         self._vote()
         self._hear_ground(now, inputs)
-        reports += self._hear_board(now, inputs)
-        supply = self._watch_board(now, inputs)
+        reports = self._board.hear(inputs.board, now, reopened=inputs.board_reopened)
+        wanted = self.mode in WORKING
+        supply = self._board.watch(now, wanted=wanted, current_a=inputs.current_a)
         self._govern(now)
         reports += self._obey_ground(now)
-        reports += self._feed_jobs(now)
-        self._settle_mode(now)
-        self._order_board(now)
+        self._board.send_waiting(now)
+        reports += self._commanding.jobs.take_failures()
+        self._settle_mode()
+        self._board.order(int(self._state.read()["level"]), now)
         reports += self._housekeep(now)
         counters = self._wanted_counters(now)
         outputs = Outputs(
             counters=counters,
-            space=self._frame(reports, inputs.utc_s),
-            board=self._channel.transmit(now, inputs.board_room),
+            space=self._downlink.frames(reports, inputs.utc_s, self._uplink.clcw()),
+            board=self._board.channel.transmit(now, inputs.board_room),
             supply=supply,
             feed_watchdog=True,
         )
@@ -164,7 +153,7 @@ class Controller:
             self._raise("vote-lost", record="payload")
             return
         if self._state.repairs > before:
-            self._counters.votes += 1
+            self._board.counts.votes += 1
             self._raise("vote-repaired", record="payload", bits=self._state.repairs - before)
 
     def _hear_ground(self, now: float, inputs: Inputs) -> None:
@@ -174,10 +163,15 @@ class Controller:
         connections = frozenset(inputs.connections)
         for gone in self._connections - connections:
             self._uplink.disconnect(gone)
+            self._heard_s.pop(gone, None)
         if connections - self._connections:
             self._commanding.housekeeping.request_all()
         self._connections = connections
+        for connection, heard_s in self._heard_s.items():
+            if now - heard_s > FRAME_PAUSE_S:
+                self._uplink.drop_partial(connection)
         for connection, received in inputs.space:
+            self._heard_s[connection] = now
             for item in self._uplink.feed(connection, received):
                 if isinstance(item, Telecommand):
                     self._telecommands.append(item)
@@ -193,113 +187,12 @@ class Controller:
         self._refused_told = refused
         self._refused_due_s = now + REFUSALS_PERIOD_S
 
-    def _hear_board(self, now: float, inputs: Inputs) -> list[Report]:
-        if inputs.board_reopened:
-            self._channel.port_reopened()
-        reports: list[Report] = []
-        for item in self._channel.receive(inputs.board, now):
-            if item is Signal.PEER_RESTARTED:
-                reports += self._board_restarted()
-                continue
-            try:
-                message = m.decode_for_controller(bytes(item))
-            except DecodeError:
-                continue  # the frame's CRC was right, so this is another version's message
-            reports += self._take(message, now)
-        return reports
-
-    def _board_restarted(self) -> list[Report]:
-        self._temperature.clear()
-        self._commanding.regions.clear()
-        return self._commanding.jobs.on_board_lost()
-
-    def _take(self, message: m.ToController, now: float) -> list[Report]:
-        jobs = self._commanding.jobs
-        match message:
-            case m.Heartbeat():
-                self._take_beat(message, now)
-            case m.JobResult():
-                return jobs.on_result(message)
-            case m.JobRefused():
-                jobs.on_refused(message)
-            case m.PageHit():
-                self._count_hit(message)
-                return jobs.on_hit(message)
-            case m.Clean():
-                return jobs.on_clean(message)
-            case m.ModelReady():
-                return self._take_model(message)
-            case m.Region(name=name, address=address, length=length):
-                line = report("region", name=name, address=address, length=length)
-                self._commanding.regions.append(line)
-            case _:
-                self._take_news(message)
-        return []
-
-    def _take_beat(self, beat: m.Heartbeat, now: float) -> None:
-        booting = self._board.state is BoardState.BOOTING or self._board.state is BoardState.SILENT
-        for event in self._board.beat(now):
-            self._commanding.events.put(event)
-        if self._board.state is not BoardState.UP:
-            return
-        if booting:
-            self._governor.start(now)
-        self._beat = beat
-        self._temperature.add(beat.temp_c, now)
-
-    def _take_model(self, model: m.ModelReady) -> list[Report]:
-        self._commanding.jobs.models[model.slot] = model
-        name = "model-protected" if model.protected else "model-unprotected"
-        self._raise(name, slot=model.slot, name=model.name, coverage=model.coverage)
-        return [model_report(model)]
-
-    def _take_news(self, message: m.ToController) -> None:
-        match message:
-            case m.Identity(board=board, boots=boots):
-                self._raise("board-up", name=board, boots=boots)
-            case m.ModelRefused(slot=slot, why=why):
-                self._raise("model-refused", slot=slot, why=why)
-            case m.WorkerRestarted(why=why):
-                self._counters.worker_restarts += 1
-                self._raise("worker-restarted", why=why)
-            case m.VoteRepaired(record=record, lost=True):
-                self._raise("vote-lost", record=record)
-            case m.VoteRepaired(record=record, bits=bits):
-                self._counters.votes += 1
-                self._raise("vote-repaired", record=record, bits=bits)
-            case _:
-                pass  # ScrubDone: the Clean messages before it say all
-
-    def _count_hit(self, hit: m.PageHit) -> None:
-        name = {
-            "CORRECTED": "page-corrected",
-            "REBUILT": "page-rebuilt",
-            "CHECK_REPAIRED": "check-repaired",
-        }.get(hit.tier, "page-lost")
-        self._counters.corrected += hit.tier == "CORRECTED"
-        self._counters.rebuilt += hit.tier == "REBUILT"
-        self._raise(name, region=hit.region, page=hit.page, bits=hit.bits)
-
-    def _watch_board(self, now: float, inputs: Inputs) -> SupplyOrder:
-        wanted = self.mode in WORKING
-        order, events = self._board.step(now, wanted=wanted)
-        for event in events:
-            self._commanding.events.put(event)
-        self._watch_current(inputs.current_a)
-        return order
-
-    def _watch_current(self, current_a: float | None) -> None:
-        if current_a is None:
-            return
-        too_much = current_a > self._profile.power.current_limit_a
-        self._over_current = self._over_current + 1 if too_much else 0
-        if self._over_current == OVER_CURRENT_READINGS:
-            self._raise("over-current", current=current_a)
-            self._board.power_cycle()
-
     def _govern(self, now: float) -> None:
-        if self._board.state is not BoardState.UP:
+        if self._watch.state is not BoardState.UP:
             return
+        if self._board.came_up:
+            self._board.came_up = False
+            self._governor.start(now)
         parameters = self._commanding.parameters
         limits = StaircaseLimits(
             soft_limit_c=parameters["soft_limit"],
@@ -307,16 +200,18 @@ class Controller:
             hard_limit_c=self._profile.thermal.hard_limit_c,
             dwell_s=self._profile.thermal.dwell_s,
         )
-        temp_c = self._temperature.value_c(now)
+        temp_c = self._board.temp_c(now)
+        self._commanding.jobs.frequency_mhz = self._mhz()
         decision = self._governor.decide(temp_c, limits, now)
         self._state.set(level=decision.level)
         if decision.too_hot and not self._was_too_hot and temp_c is not None:
             self._raise("too-hot", temp=temp_c)
         self._was_too_hot = decision.too_hot
-        if decision.change:
+        if decision.change and temp_c is None:
+            self._raise("throttled-blind", mhz=self._mhz())
+        elif decision.change and temp_c is not None:
             name = "throttled" if decision.change < 0 else "released"
-            known_c = temp_c if temp_c is not None else -273.15
-            self._raise(name, mhz=self._mhz(), temp=known_c)
+            self._raise(name, mhz=self._mhz(), temp=temp_c)
 
     def _mhz(self) -> int:
         return self._profile.frequency.levels_mhz[int(self._state.read()["level"])]
@@ -331,21 +226,11 @@ class Controller:
                 self._change_mode(wanted, "telecommand")
         return reports
 
-    def _feed_jobs(self, now: float) -> list[Report]:
-        jobs = self._commanding.jobs
-        jobs.frequency_mhz = self._mhz()
-        messages, self._commanding.to_board = self._commanding.to_board, []
-        if self._board.state is BoardState.UP:
-            messages += jobs.to_board(now)
-        for message in messages:
-            self._channel.send(m.encode(message))
-        return jobs.take_failures()
-
-    def _settle_mode(self, now: float) -> None:
+    def _settle_mode(self) -> None:
         mode = self.mode
         if mode is Mode.BOOT and self._uplink.security.ceiling > self._boot.tc_ceiling:
             self._change_mode(Mode.SAFE, "boot complete")
-        elif mode in WORKING and self._board.gave_up:
+        elif mode in WORKING and self._watch.gave_up:
             self._change_mode(Mode.SAFE, "board does not recover")
         elif mode in WORKING:
             lack = self._lack()
@@ -357,8 +242,8 @@ class Controller:
     def _lack(self) -> str | None:
         """What the payload has less of than it should, or None."""
         models = self._commanding.jobs.models.values()
-        if self._board.state is not BoardState.UP:
-            return f"board {self._board.state.name.lower()}"
+        if self._watch.state is not BoardState.UP:
+            return "board silent" if self._watch.state is BoardState.SILENT else "board booting"
         if self._governor.throttled:
             return "throttled"
         if not models or not all(model.protected for model in models):
@@ -372,19 +257,6 @@ class Controller:
         self._state.set(mode=wanted.value)
         self._raise("mode-changed", before=before.name, after=wanted.name, why=why)
 
-    def _order_board(self, now: float) -> None:
-        """Repeat where the board should be; a lost order heals with the next."""
-        if now < self._order_due_s or self._board.state is BoardState.OFF:
-            return
-        self._order_due_s = now + self._profile.heartbeat.period_s
-        parameters = self._commanding.parameters
-        order = m.Order(
-            level=int(self._state.read()["level"]),
-            scrub_enabled=parameters["scrub_enabled"] >= 1,
-            scrub_pass_s=parameters["scrub_pass"],
-        )
-        self._channel.send_note(m.encode(order))
-
     def _housekeep(self, now: float) -> list[Report]:
         commanding = self._commanding
         due = commanding.housekeeping.due(now)
@@ -396,23 +268,24 @@ class Controller:
         return self._health(now) if structure == 1 else self._traffic()
 
     def _health(self, now: float) -> dict[str, Value]:
-        jobs, temp_c = self._commanding.jobs, self._temperature.value_c(now)
+        jobs, temp_c = self._commanding.jobs, self._board.temp_c(now)
+        counts, beat = self._board.counts, self._board.beat
         return {
             "mode": self.mode.name,
-            "board": self._board.state.name,
+            "board": self._watch.state.name,
             "temp_known": temp_c is not None,
             "temp": temp_c or 0.0,
-            "power": self._beat.power_w or 0.0,
+            "power": beat.power_w or 0.0,
             "frequency": self._mhz(),
             "jobs_queued": jobs.queued,
             "jobs_done": jobs.done,
             "jobs_unconfirmed": jobs.unconfirmed,
             "jobs_withdrawn": jobs.withdrawn,
             "jobs_failed": jobs.failed,
-            "pages_checked": self._beat.tick,
-            "flips_corrected": self._counters.corrected,
-            "pages_rebuilt": self._counters.rebuilt,
-            "votes_repaired": self._counters.votes,
+            "pages_checked": beat.tick,
+            "flips_corrected": counts.corrected,
+            "pages_rebuilt": counts.rebuilt,
+            "votes_repaired": counts.votes,
         }
 
     def _traffic(self) -> dict[str, Value]:
@@ -423,11 +296,11 @@ class Controller:
             "tc_rejected": verification.rejected,
             "frames_refused": self._uplink.refusals.total(),
             "tc_counter_next": self._uplink.security.next_counter,
-            "board_resets": self._board.resets,
-            "board_power_cycles": self._board.power_cycles,
-            "worker_restarts": self._counters.worker_restarts,
-            "link_resyncs": self._channel.damaged,
-            "link_resends": self._channel.resends,
+            "board_resets": self._watch.resets,
+            "board_power_cycles": self._watch.power_cycles,
+            "worker_restarts": self._board.counts.worker_restarts,
+            "link_resyncs": self._board.channel.damaged,
+            "link_resends": self._board.channel.resends,
         }
 
     def _wanted_counters(self, now: float) -> dict[str, int]:
@@ -438,27 +311,8 @@ class Controller:
         started_s = now if self._started_s is None else self._started_s
         if not self._stable_told and now - started_s > STABLE_S:
             self._stable_told = True
-            wanted[UNSTABLE_BOOTS] = 0
+            wanted[BOOT_CONFIRMED] = self._boot.boots
         return {name: value for name, value in wanted.items() if value is not None}
-
-    def _frame(self, reports: list[Report], utc_s: float) -> bytes:
-        for item in reports:
-            kind = item.service, item.subtype
-            counter = self._message_counters.get(kind, 0)
-            self._message_counters[kind] = (counter + 1) & 0xFFFF
-            packet = Telemetry(
-                apid=self._profile.spacecraft.apid,
-                sequence=self._sequence,
-                service=item.service,
-                subtype=item.subtype,
-                data=item.data,
-                time=utc_s,
-                message_counter=counter,
-            )
-            self._sequence = (self._sequence + 1) & 0x3FFF
-            self._downlink.add(item.channel.value, packet.pack())
-        frames = min(TM_FRAMES_MAX, self._downlink.security.available)
-        return self._downlink.flush(self._uplink.clcw(), frames) if frames else b""
 
     def _wake_at(self, now: float) -> float:
         commanding = self._commanding
@@ -467,20 +321,8 @@ class Controller:
             commanding.housekeeping.wake_at(),
             commanding.events.wake_at(now, rate_per_s),
             self._board.wake_at(now),
-            self._channel.wake_at(now),
-            float("inf") if self._board.state is BoardState.OFF else self._order_due_s,
         )
         return max(now, min(times))
-
-
-@dataclass(slots=True)
-class _Counters:
-    """What housekeeping counts and nobody else keeps."""
-
-    corrected: int = 0
-    rebuilt: int = 0
-    votes: int = 0
-    worker_restarts: int = 0
 
 
 def link_settings(profile: Profile) -> LinkSettings:

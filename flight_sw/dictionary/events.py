@@ -136,6 +136,12 @@ EVENTS: tuple[EventDefinition, ...] = (
         (_u32("mhz"), _f32("temp", "degC")),
     ),
     EventDefinition(
+        "throttled-blind",
+        Severity.MEDIUM,
+        "Throttled to {mhz} MHz: no believable temperature",
+        (_u32("mhz"),),
+    ),
+    EventDefinition(
         "too-hot",
         Severity.HIGH,
         "Board at {temp:.1f} °C, above its hard limit",

@@ -1,0 +1,40 @@
+# `make run` flies first light on the emulated board, `make test` runs the tests; each sets itself up.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+STAMP := $(VENV)/.installed
+
+.PHONY: setup run test test-long lint bench clean
+
+setup: $(STAMP)
+
+# Building the native core again is what makes a change in native/ count.
+$(STAMP): pyproject.toml constraints.txt $(shell find native -name '*.[ch]' -o -name 'CMakeLists.txt')
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "make: cannot make a virtual environment; install it with: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV) (first time: a few minutes)"
+	@CC="$$(sh native/find_compiler.sh $(BIN)/python)" && export CC && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[rig,dev]'
+	@touch $@
+
+run: setup
+	@$(BIN)/vanallen run --scenario first-light
+
+test: setup
+	$(BIN)/pytest
+
+test-long: setup
+	$(BIN)/pytest -m 'long and not board and not qemu'
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/vanallen bench native
+
+clean:
+	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,185 @@
+"""The controller's side of the board link: hears the node, counts what it says, repeats orders."""
+
+from dataclasses import dataclass
+
+from flight_sw.board_link import messages as m
+from flight_sw.board_link.channel import Channel, Signal
+from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
+from flight_sw.commanding import Commanding, model_report
+from flight_sw.dictionary.field import Value
+from flight_sw.errors import DecodeError
+from flight_sw.profile import Profile
+from flight_sw.resources.thermal import TemperatureFilter
+from flight_sw.services.report import Report, report
+from flight_sw.services.st05_events import happening
+
+STALE_BEATS = 5  # heartbeats without a temperature until it counts as unknown
+OVER_CURRENT_READINGS = 3
+
+_HIT_EVENTS = {
+    "CORRECTED": "page-corrected",
+    "REBUILT": "page-rebuilt",
+    "CHECK_REPAIRED": "check-repaired",
+    "LOST": "page-lost",
+}
+
+
+@dataclass(slots=True)
+class BoardCounts:
+    """What the board reported since the controller booted."""
+
+    corrected: int = 0
+    rebuilt: int = 0
+    votes: int = 0
+    worker_restarts: int = 0
+
+
+class BoardSide:
+    """One board as the controller knows it.
+
+    Args:
+        watch: heartbeats and supply.
+        commanding: the services that news of the board reaches.
+    """
+
+    def __init__(
+        self, profile: Profile, session: int, watch: BoardWatch, commanding: Commanding
+    ) -> None:
+        self.channel = Channel(session, profile.serial.baud)
+        self.counts = BoardCounts()
+        self.beat = m.Heartbeat(0, None, None, None, 0, worker_up=False, tick=0)
+        self.came_up = False
+        self._watch = watch
+        self._commanding = commanding
+        self._period_s = profile.heartbeat.period_s
+        self._current_limit_a = profile.power.current_limit_a
+        self._temperature = TemperatureFilter(STALE_BEATS * self._period_s)
+        self._order_due_s = float("-inf")
+        self._over_current = 0
+
+    def hear(self, received: bytes, now: float, *, reopened: bool) -> list[Report]:
+        """Take bytes of the serial line; the reports that they cause."""
+        if reopened:
+            self.channel.port_reopened()
+        reports: list[Report] = []
+        for item in self.channel.receive(received, now):
+            if item is Signal.PEER_RESTARTED:
+                reports += self._restarted()
+                continue
+            try:
+                message = m.decode_for_controller(bytes(item))
+            except DecodeError:
+                continue  # the frame's CRC was right, so this is another version's message
+            reports += self._take(message, now)
+        return reports
+
+    def watch(self, now: float, *, wanted: bool, current_a: float | None) -> SupplyOrder:
+        """Heartbeats, ladder and supply current: what the supply switch shall do."""
+        if current_a is not None:
+            too_much = current_a > self._current_limit_a
+            self._over_current = self._over_current + 1 if too_much else 0
+            if self._over_current == OVER_CURRENT_READINGS:
+                self._raise("over-current", current=current_a)
+                self._watch.power_cycle()
+        order, events = self._watch.step(now, wanted=wanted)
+        for event in events:
+            self._commanding.events.put(event)
+        return order
+
+    def temp_c(self, now: float) -> float | None:
+        """The believed temperature, or None."""
+        return self._temperature.value_c(now)
+
+    def order(self, level: int, now: float) -> None:
+        """Repeat where the board should be; a lost order heals with the next."""
+        if now < self._order_due_s or self._watch.state is BoardState.OFF:
+            return
+        self._order_due_s = now + self._period_s
+        parameters = self._commanding.parameters
+        order = m.Order(
+            level=level,
+            scrub_enabled=parameters["scrub_enabled"] >= 1,
+            scrub_pass_s=parameters["scrub_pass"],
+        )
+        self.channel.send_note(m.encode(order))
+
+    def send_waiting(self, now: float) -> None:
+        """Hand over commands and jobs while the board is there to take them."""
+        messages, self._commanding.to_board = self._commanding.to_board, []
+        if self._watch.state is BoardState.UP:
+            messages += self._commanding.jobs.to_board(now)
+        for message in messages:
+            self.channel.send(m.encode(message))
+
+    def wake_at(self, now: float) -> float:
+        """When this side has something to do by itself."""
+        due_s = float("inf") if self._watch.state is BoardState.OFF else self._order_due_s
+        return min(due_s, self._watch.wake_at(now), self.channel.wake_at(now))
+
+    def _raise(self, name: str, /, **values: Value) -> None:
+        self._commanding.events.put(happening(name, **values))
+
+    def _restarted(self) -> list[Report]:
+        self._temperature.clear()
+        self._commanding.regions.clear()
+        return self._commanding.jobs.on_board_lost()
+
+    def _take(self, message: m.ToController, now: float) -> list[Report]:
+        jobs = self._commanding.jobs
+        match message:
+            case m.Heartbeat():
+                self._take_beat(message, now)
+            case m.JobResult():
+                return jobs.on_result(message)
+            case m.JobRefused():
+                jobs.on_refused(message)
+            case m.PageHit():
+                self._take_hit(message)
+                return jobs.on_hit(message)
+            case m.Clean():
+                return jobs.on_clean(message)
+            case m.ModelReady():
+                return self._take_model(message)
+            case _:
+                self._take_news(message)
+        return []
+
+    def _take_beat(self, beat: m.Heartbeat, now: float) -> None:
+        was_up = self._watch.state is BoardState.UP
+        for event in self._watch.beat(now):
+            self._commanding.events.put(event)
+        if self._watch.state is BoardState.UP:
+            self.came_up = self.came_up or not was_up
+            self.beat = beat
+            self._temperature.add(beat.temp_c, now)
+
+    def _take_hit(self, hit: m.PageHit) -> None:
+        self.counts.corrected += hit.tier == "CORRECTED"
+        self.counts.rebuilt += hit.tier == "REBUILT"
+        self._raise(_HIT_EVENTS[hit.tier], region=hit.region, page=hit.page, bits=hit.bits)
+
+    def _take_model(self, model: m.ModelReady) -> list[Report]:
+        self._commanding.jobs.models[model.slot] = model
+        name = "model-protected" if model.protected else "model-unprotected"
+        self._raise(name, slot=model.slot, name=model.name, coverage=model.coverage)
+        return [model_report(model)]
+
+    def _take_news(self, message: m.ToController) -> None:
+        match message:
+            case m.Identity(board=board, boots=boots):
+                self._raise("board-up", name=board, boots=boots)
+            case m.ModelRefused(slot=slot, why=why):
+                self._raise("model-refused", slot=slot, why=why)
+            case m.WorkerRestarted(why=why):
+                self.counts.worker_restarts += 1
+                self._raise("worker-restarted", why=why)
+            case m.VoteRepaired(record=record, lost=True):
+                self._raise("vote-lost", record=record)
+            case m.VoteRepaired(record=record, bits=bits):
+                self.counts.votes += 1
+                self._raise("vote-repaired", record=record, bits=bits)
+            case m.Region(name=name, address=address, length=length):
+                line = report("region", name=name, address=address, length=length)
+                self._commanding.regions.append(line)
+            case _:
+                pass  # ScrubDone: the Clean messages before it have said all

@@ -1,0 +1,244 @@
+"""Runs a Controller on a real clock and real ports; durable counters are written before all else."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from flight_sw.controller import (
+    BOARD_BYTES_MAX,
+    BOOT_CONFIRMED,
+    TC_CEILING,
+    TM_CEILING,
+    Boot,
+    Controller,
+    Inputs,
+    Outputs,
+)
+from flight_sw.devices.clock import SystemClock
+from flight_sw.devices.reopening_port import ReopeningPort
+from flight_sw.devices.storage import FileStorage, read_key_file
+from flight_sw.devices.supply import NoSupply, Supply, SysfsSupply
+from flight_sw.devices.tcp_port import TcpListener
+from flight_sw.errors import KeyFileError, PortError, StoreError
+from flight_sw.profile import Profile
+from flight_sw.runner import Loop, draw_session, write_memory_map
+from flight_sw.space_link.keys import LinkKey, parse_keys
+from flight_sw.store.counters import BootCounter, CeilingState, CeilingStore, ResetCause
+
+SUPPLY_PERIOD_S = 0.1
+SERIAL_CONNECTION = 1
+SPACE_BACKLOG_MAX = 262_144  # telemetry for a serial ground line that takes none
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerOptions:
+    """Where the controller finds its board, its ground, its keys and its memory."""
+
+    profile: Profile
+    board_port: str
+    space_url: str
+    keys: Path
+    state: Path
+
+
+def run_controller(options: ControllerOptions) -> int:
+    """Run until SIGTERM; returns the exit code.
+
+    Raises:
+        UserError: keys, ports or the state folder cannot be used.
+    """
+    runner = _ControllerRunner(options)
+    try:
+        runner.run()
+    finally:
+        runner.close()
+    return 0
+
+
+class _ControllerRunner:
+    """The controller and its devices."""
+
+    def __init__(self, options: ControllerOptions) -> None:
+        profile = options.profile
+        keys = parse_keys(read_key_file(options.keys), str(options.keys))
+        if profile.use == "flight":
+            keys.require_flight()
+        self._clock = SystemClock()
+        self._loop = Loop(self._clock)
+        self._storage = FileStorage(options.state)
+        self._storage.claim()
+        self._boots = BootCounter(self._storage)
+        self._ceilings = {
+            TC_CEILING: CeilingStore(self._storage, keys.tc),
+            TM_CEILING: CeilingStore(self._storage, keys.tm),
+        }
+        self._space = _space_port(options.space_url, profile, self._clock)
+        self._board = ReopeningPort.serial(options.board_port, profile.serial.baud, self._clock)
+        self._board.check()
+        self._supply = _supply(profile, options.board_port)
+        boot = self._boot(keys.tc, keys.tm)
+        self._controller = Controller(profile, keys, boot)
+        write_memory_map(
+            options.state / "regions.json", os.getpid(), self._controller.memory_regions()
+        )
+        self._stored: dict[str, int] = {}
+        self._board_out = bytearray()
+        self._opens = self._board.opens
+        self._current_due_s = float("-inf")
+
+    def run(self) -> None:
+        """Step until told to stop."""
+        while self._loop.running:
+            now = self._clock.monotonic_s()
+            outputs, wake_at = self._controller.step(now, self._inputs(now))
+            self._carry_out(outputs)
+            readers = [self._board.fileno(), *self._space.filenos()]
+            writers = self._space.write_filenos()
+            if self._board_out:
+                writers += [fd for fd in [self._board.fileno()] if fd is not None]
+            self._loop.wait(readers, wake_at, writers)
+
+    def close(self) -> None:
+        """Let go of the ports; the board keeps its power."""
+        self._space.close()
+        self._board.close()
+        self._storage.close()
+
+    def _boot(self, *keys: LinkKey) -> Boot:
+        """Count this boot before anything else can go wrong."""
+        record = self._boots.begin(ResetCause.UNKNOWN)
+        ceilings = []
+        for store, key in zip(self._ceilings.values(), keys, strict=True):
+            stored = store.load()
+            if stored.state is CeilingState.LOST:
+                raise KeyFileError(
+                    f"both copies of the {key.direction.value} counter of key {key.key_id} are lost, "
+                    "so old frames could pass again; make a new key with: vanallen keys new"
+                )
+            ceilings.append(stored.value)
+        return Boot(
+            boots=record.boots,
+            cause="first boot" if record.boots == 1 else "restart",
+            tc_ceiling=ceilings[0],
+            tm_ceiling=ceilings[1],
+            session=draw_session(),
+        )
+
+    def _inputs(self, now: float) -> Inputs:
+        board = self._board.read()
+        reopened = self._board.opens != self._opens
+        self._opens = self._board.opens
+        if reopened:
+            self._board_out.clear()
+        space = tuple(self._space.read())
+        stored, self._stored = self._stored, {}
+        return Inputs(
+            utc_s=self._clock.utc_s(),
+            space=space,
+            connections=self._space.clients,
+            board=board,
+            board_reopened=reopened,
+            board_room=BOARD_BYTES_MAX - len(self._board_out),
+            current_a=self._current_a(now),
+            stored=stored,
+        )
+
+    def _current_a(self, now: float) -> float | None:
+        if now < self._current_due_s:
+            return None
+        self._current_due_s = now + SUPPLY_PERIOD_S
+        reading = self._supply.read()
+        return None if reading is None else reading.current_a
+
+    def _carry_out(self, outputs: Outputs) -> None:
+        if outputs.counters:
+            self._store(outputs.counters)
+        if outputs.supply.on is not None:
+            self._supply.set_on(outputs.supply.on)
+        if outputs.supply.pulse_reset:
+            self._supply.pulse_reset()
+        if outputs.space:
+            self._space.broadcast(outputs.space)
+        self._board_out += outputs.board
+        del self._board_out[: self._board.write(bytes(self._board_out))]
+
+    def _store(self, counters: dict[str, int]) -> None:
+        """Only what is durable is confirmed; without that the link stops before a number repeats."""
+        for name, value in counters.items():
+            try:
+                if name == BOOT_CONFIRMED:
+                    self._boots.confirm()
+                else:
+                    self._ceilings[name].save(value)
+            except StoreError:
+                continue
+            self._stored[name] = value
+
+
+class _SpacePort(Protocol):
+    """Where ground connections come from: a TCP port, or one serial line."""
+
+    @property
+    def clients(self) -> tuple[int, ...]: ...
+    def read(self) -> list[tuple[int, bytes]]: ...
+    def broadcast(self, data: bytes) -> None: ...
+    def filenos(self) -> list[int]: ...
+    def write_filenos(self) -> list[int]: ...
+    def close(self) -> None: ...
+
+
+class _SerialSpacePort:
+    """A serial line to the ground, always counted as one connection."""
+
+    clients = (SERIAL_CONNECTION,)
+
+    def __init__(self, port: ReopeningPort) -> None:
+        self._port = port
+        self._out = bytearray()
+
+    def read(self) -> list[tuple[int, bytes]]:
+        data = self._port.read()
+        self.broadcast(b"")
+        return [(SERIAL_CONNECTION, data)] if data else []
+
+    def broadcast(self, data: bytes) -> None:
+        if len(self._out) + len(data) <= SPACE_BACKLOG_MAX:
+            self._out += data
+        del self._out[: self._port.write(bytes(self._out))]
+
+    def filenos(self) -> list[int]:
+        fd = self._port.fileno()
+        return [] if fd is None else [fd]
+
+    def write_filenos(self) -> list[int]:
+        return self.filenos() if self._out else []
+
+    def close(self) -> None:
+        self._port.close()
+
+
+def _space_port(url: str, profile: Profile, clock: SystemClock) -> _SpacePort:
+    parts = urlsplit(url)
+    if parts.scheme != "tcp":
+        port = ReopeningPort.serial(url, profile.serial.baud, clock)
+        port.check()
+        return _SerialSpacePort(port)
+    try:
+        number = parts.port
+    except ValueError:
+        number = None
+    if not parts.hostname or number is None:
+        raise PortError(f"{url}: not a space link; write tcp://127.0.0.1:5540 or a serial port")
+    return TcpListener(parts.hostname, number)
+
+
+def _supply(profile: Profile, board_port: str) -> Supply:
+    """The switch of the profile; `auto` is the folder that an emulated board keeps by its port."""
+    if profile.supply.kind == "none":
+        return NoSupply()
+    path = profile.supply.path
+    supply = SysfsSupply(Path(f"{board_port}.supply") if path == "auto" else Path(path))
+    supply.check()
+    return supply
