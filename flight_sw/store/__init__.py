@@ -1,1 +1,1 @@
-"""Records that survive a crash at any moment."""
+"""What must outlive a crash: records in two slots, parameters, boot counter, security ceilings."""

@@ -1,0 +1,118 @@
+"""Counters that must never run backwards: boots since the first, and the security ceilings.
+
+The boot counter goes up before anything risky is tried and its guard count goes back to zero only
+after a good while, so a boot that kills itself is counted. Ceilings are written to both slots
+before they count as stored: losing either slot later cannot re-open a number.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from flight_sw.devices.storage import Storage
+from flight_sw.space_link.keys import LinkKey
+from flight_sw.store.records import Record
+
+VERSION = 1
+_BOOT = struct.Struct(">IIB")
+_CEILING = struct.Struct(">Q")
+_COUNT_MAX = 0xFFFF_FFFF
+
+
+@unique
+class ResetCause(Enum):
+    """Why this boot came about, as far as the software can know."""
+
+    UNKNOWN = 0
+    POWER_ON = 1
+    WATCHDOG = 2
+    COMMAND = 3
+    CRASH = 4
+    BROWN_OUT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BootRecord:
+    """`boots` since the first; `unconfirmed` boots in a row that did not prove good; last cause."""
+
+    boots: int = 0
+    unconfirmed: int = 0
+    cause: ResetCause = ResetCause.UNKNOWN
+
+
+class BootCounter:
+    """The boot record on storage; every method may raise StoreError, which SAFE survives."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._record = Record(storage, "boot", VERSION)
+
+    def load(self) -> BootRecord:
+        """The stored record; zeros if there is none that is valid."""
+        payload = self._record.load().payload
+        if payload is None or len(payload) != _BOOT.size:
+            return BootRecord()
+        boots, unconfirmed, cause = _BOOT.unpack(payload)
+        known = {member.value for member in ResetCause}
+        return BootRecord(
+            boots, unconfirmed, ResetCause(cause) if cause in known else ResetCause.UNKNOWN
+        )
+
+    def begin(self, cause: ResetCause) -> BootRecord:
+        """Count this boot, before anything risky; the record as stored."""
+        last = self.load()
+        return self._save(_raised(last.boots), _raised(last.unconfirmed), cause)
+
+    def confirm(self) -> BootRecord:
+        """This boot has been good for long enough: the guard count starts again at zero."""
+        last = self.load()
+        return self._save(last.boots, 0, last.cause)
+
+    def _save(self, boots: int, unconfirmed: int, cause: ResetCause) -> BootRecord:
+        self._record.save(_BOOT.pack(boots, unconfirmed, cause.value))
+        return BootRecord(boots, unconfirmed, cause)
+
+
+@unique
+class CeilingState(Enum):
+    """Whether a stored ceiling may be believed; LOST means SAFE until the ground arms a new one."""
+
+    VALID = "valid"
+    NEVER_SAVED = "never saved"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCeiling:
+    """A ceiling as found; `value` is 0 unless the state is VALID."""
+
+    state: CeilingState
+    value: int
+
+
+class CeilingStore:
+    """The durable ceiling of one key's counter, at the sending or the receiving end.
+
+    A new key id starts a new record, so a key change neither inherits nor loses a ceiling.
+    """
+
+    def __init__(self, storage: Storage, key: LinkKey) -> None:
+        name = f"ceiling-{key.direction.value}-{key.board}-{key.key_id}"
+        self._record = Record(storage, name, VERSION)
+
+    def load(self) -> StoredCeiling:
+        """The newest valid ceiling; the first save after it mends a damaged slot."""
+        loaded = self._record.load()
+        if loaded.never_saved:
+            return StoredCeiling(CeilingState.NEVER_SAVED, 0)
+        if loaded.payload is None or len(loaded.payload) != _CEILING.size:
+            return StoredCeiling(CeilingState.LOST, 0)
+        (value,) = _CEILING.unpack(loaded.payload)
+        return StoredCeiling(CeilingState.VALID, value)
+
+    def save(self, ceiling: int) -> None:
+        """Store a ceiling in both slots; StoreError means that it must not be confirmed."""
+        self._record.save_both(_CEILING.pack(ceiling))
+
+
+def _raised(count: int) -> int:
+    return min(count + 1, _COUNT_MAX)

@@ -1,0 +1,102 @@
+"""Boot counter and security ceilings: never backwards, through any torn write or lost slot."""
+
+import pytest
+
+from flight_sw.errors import StoreError
+from flight_sw.space_link.keys import reserved_test_keys
+from flight_sw.space_link.refusal import FrameRefused
+from flight_sw.space_link.sdls import SdlsReceiver, SdlsSender
+from flight_sw.store.counters import (
+    BootCounter,
+    BootRecord,
+    CeilingState,
+    CeilingStore,
+    ResetCause,
+)
+
+KEYS = reserved_test_keys(3)
+
+
+def test_boots_are_counted_until_confirmed(memory) -> None:
+    """Each boot counts at its start; only a confirmed one starts the guard count again."""
+    assert BootCounter(memory).load() == BootRecord()
+    assert BootCounter(memory).begin(ResetCause.POWER_ON) == BootRecord(1, 1, ResetCause.POWER_ON)
+    assert BootCounter(memory).begin(ResetCause.WATCHDOG) == BootRecord(2, 2, ResetCause.WATCHDOG)
+    assert BootCounter(memory).confirm() == BootRecord(2, 0, ResetCause.WATCHDOG)
+    assert BootCounter(memory).load() == BootRecord(2, 0, ResetCause.WATCHDOG)
+    assert BootCounter(memory).begin(ResetCause.CRASH).unconfirmed == 1
+
+
+def test_a_boot_without_storage_is_told(memory) -> None:
+    """A store that refuses raises StoreError, and zeros stand in for what cannot be read."""
+    memory.cut_after_bytes = 3
+    with pytest.raises(StoreError):
+        BootCounter(memory).begin(ResetCause.CRASH)
+    assert BootCounter(memory).load() == BootRecord()
+
+
+def test_ceilings_round_trip_per_key(memory) -> None:
+    """Each direction and key id has its own ceiling."""
+    store = CeilingStore(memory, KEYS.tc)
+    assert store.load().state is CeilingState.NEVER_SAVED
+    store.save(256)
+    assert CeilingStore(memory, KEYS.tc).load().value == 256
+    assert CeilingStore(memory, KEYS.tm).load().state is CeilingState.NEVER_SAVED
+
+
+def test_a_ceiling_torn_at_any_byte_is_old_or_new(memory) -> None:
+    """Power cut at each byte of both slots' writes: the ceiling is one of both."""
+    for cut in range(2 * 30 + 1):
+        memory.blobs.clear()
+        memory.cut_after_bytes = None
+        CeilingStore(memory, KEYS.tc).save(256)
+        memory.cut_after_bytes = cut
+        with pytest.raises(StoreError):
+            CeilingStore(memory, KEYS.tc).save(512)
+        loaded = CeilingStore(memory, KEYS.tc).load()
+        assert loaded.state is CeilingState.VALID
+        assert loaded.value in (256, 512)
+
+
+def test_damage_of_one_slot_never_lowers_a_stored_ceiling(memory) -> None:
+    """After a save either slot alone gives the same ceiling; without both it is lost (A31)."""
+    store = CeilingStore(memory, KEYS.tc)
+    store.save(256)
+    store.save(512)
+    for slot in ("a", "b"):
+        name = f"ceiling-tc-3-65535.{slot}"
+        memory.flip(name, 170)
+        assert store.load().value == 512
+        memory.flip(name, 170)
+    memory.flip("ceiling-tc-3-65535.a", 170)
+    memory.flip("ceiling-tc-3-65535.b", 171)
+    assert store.load().state is CeilingState.LOST
+
+
+def test_no_recorded_frame_passes_after_a_cut_while_storing(memory) -> None:
+    """Replay after a power cut at any byte of the ceiling's write is refused (A1)."""
+    for cut in range(2 * 30 + 1):
+        memory.blobs.clear()
+        memory.cut_after_bytes = None
+        sender = SdlsSender(KEYS.tc, 0)
+        sender.ceiling_confirmed(10_000)
+        store, receiver = CeilingStore(memory, KEYS.tc), SdlsReceiver(KEYS.tc, 0)
+        receiver.ceiling_confirmed(_stored(store, receiver))
+        recorded = [sender.protect(b"", b"") for _ in range(200)]
+        for frame in recorded:
+            receiver.open(b"", frame)
+        memory.cut_after_bytes = cut
+        with pytest.raises(StoreError):
+            _stored(store, receiver)
+        after = SdlsReceiver(KEYS.tc, CeilingStore(memory, KEYS.tc).load().value)
+        after.ceiling_confirmed(after.ceiling + 256)
+        for frame in recorded[-3:]:
+            with pytest.raises(FrameRefused, match="REPLAY"):
+                after.open(b"", frame)
+
+
+def _stored(store: CeilingStore, receiver: SdlsReceiver) -> int:
+    wanted = receiver.wanted_ceiling()
+    assert wanted is not None
+    store.save(wanted)
+    return wanted
