@@ -15,7 +15,15 @@ PACKAGES = ("flight_sw", "hil", "tests")
 
 # What controller and node are made of, where the concerns meet.
 PARTS = tuple(
-    f"flight_sw.{part}" for part in ("board_watch", "commanding", "job_flow", "worker_watch")
+    f"flight_sw.{part}"
+    for part in (
+        "board_side",
+        "board_watch",
+        "commanding",
+        "downlink",
+        "job_flow",
+        "worker_watch",
+    )
 )
 
 ORDER: tuple[frozenset[str], ...] = (
@@ -25,6 +33,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"hil.emulator", "hil.rig", "hil.ground", "hil.faults", "hil.applications"}),
     frozenset({"hil.kernel", "hil.environment"}),
     frozenset({"flight_sw.__main__"}),
+    frozenset({"flight_sw.controller_runner", "flight_sw.node_runner"}),
     frozenset({"flight_sw.runner"}),
     frozenset({"flight_sw.controller", "flight_sw.node", *PARTS}),
     frozenset(
@@ -49,7 +58,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"flight_sw.devices"}),
     frozenset({"flight_sw.errors", "flight_sw._native", "flight_sw", "hil"}),
 )
-CONCERNS = ORDER[8]
+CONCERNS = ORDER[9]
 
 NATIVE_USER = "flight_sw.radiation.native"
 WORLD_MODULES = frozenset(
@@ -59,6 +68,8 @@ WORLD_NAMES = frozenset({"os.urandom", "datetime.now", "datetime.utcnow", "date.
 EDGES = (
     "flight_sw.devices",
     "flight_sw.__main__",
+    "flight_sw.controller_runner",
+    "flight_sw.node_runner",
     "flight_sw.runner",
     "flight_sw.inference.worker",
     "hil.emulator",
