@@ -7,16 +7,13 @@ place. Recipe and measurements: notes/inference.md 1.2.
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
 from flight_sw.inference.live_files import LiveBytes, LoadError, map_weights, verify
 from flight_sw.inference.manifest import GRAPH_FILE, WEIGHTS_FILE, Manifest, cpu_fingerprint
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
-from flight_sw.inference.worker_messages import LoadFailure, TensorSpec
-
-Tensor = npt.NDArray[np.generic]
+from flight_sw.inference.tensors import Tensor
+from flight_sw.inference.worker_messages import LoadFailure
 
 
 class LiveModel:
@@ -28,39 +25,11 @@ class LiveModel:
         self._session = session
         self._output_names = [spec.name for spec in manifest.outputs]
 
-    @property
-    def input_bytes(self) -> int:
-        """Size of all inputs together, as `unpack` takes them."""
-        return sum(spec_bytes(spec) for spec in self.manifest.inputs)
-
-    def unpack(self, data: bytes) -> list[Tensor]:
-        """Inputs from their little-endian bytes; ValueError if the size differs."""
-        if len(data) != self.input_bytes:
-            raise ValueError(f"input has {len(data)} bytes, the model takes {self.input_bytes}")
-        tensors: list[Tensor] = []
-        start = 0
-        for spec in self.manifest.inputs:
-            end = start + spec_bytes(spec)
-            flat = np.frombuffer(data[start:end], np.dtype(spec.dtype).newbyteorder("<"))
-            tensors.append(flat.reshape(spec.shape))
-            start = end
-        return tensors
-
     def run(self, inputs: list[Tensor]) -> list[Tensor]:
         """All outputs for these inputs, in declared order."""
         feed = {spec.name: x for spec, x in zip(self.manifest.inputs, inputs, strict=True)}
         outputs: list[Tensor] = self._session.run(self._output_names, feed)
         return outputs
-
-
-def pack(tensors: list[Tensor]) -> bytes:
-    """Tensors as little-endian bytes, one after the other."""
-    return b"".join(np.ascontiguousarray(t, t.dtype.newbyteorder("<")).tobytes() for t in tensors)
-
-
-def spec_bytes(spec: TensorSpec) -> int:
-    """Size of one tensor of this kind."""
-    return int(np.prod(spec.shape, dtype=np.int64)) * np.dtype(spec.dtype).itemsize
 
 
 def load_live(live_dir: Path) -> LiveModel:

@@ -71,6 +71,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """SHA-256 over graph and weights digests: names the exact bytes that compute."""
         return hashlib.sha256(f"{self.graph_sha256}{self.weights_sha256}".encode()).digest()
 
+    @property
+    def computing_blobs(self) -> tuple[Blob, ...]:
+        """The blobs that kernels read at every run: where a fault can matter."""
+        return tuple(blob for blob in self.blobs if blob.kind is not BlobKind.SOURCE)
+
 
 def read_manifest(compiled: Path) -> Manifest:
     """The manifest of a compiled directory; ModelError if it is missing or malformed."""

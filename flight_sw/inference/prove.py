@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from flight_sw.inference.load import LiveModel, Tensor, pack, split_off_kib
+from flight_sw.inference.load import LiveModel, split_off_kib
 from flight_sw.inference.manifest import Blob, BlobKind
 from flight_sw.inference.runtime import RUNTIME_ERRORS
+from flight_sw.inference.tensors import Tensor, pack
 from flight_sw.inference.worker_messages import TensorSpec
 
 MIN_COVERAGE = 0.99  # below it no answer is called protected

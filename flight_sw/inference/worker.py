@@ -22,9 +22,10 @@ import onnxruntime as ort
 
 from flight_sw.errors import DecodeError
 from flight_sw.inference.live_files import LoadError
-from flight_sw.inference.load import LiveModel, Tensor, load_live, pack
+from flight_sw.inference.load import LiveModel, load_live
 from flight_sw.inference.prove import prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
+from flight_sw.inference.tensors import Tensor, pack, unpack
 from flight_sw.inference.worker_messages import (
     MAX_MESSAGE_BYTES,
     MAX_SLOTS,
@@ -52,11 +53,11 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main() -> int:
     """Answer requests until stdin closes; 0 at the end of input, 1 if the pipe carries rubbish."""
     parser = argparse.ArgumentParser(description="inference worker; started by the node")
-    parser.add_argument("--memory-mib", type=int, help="address space limit of this process")
+    parser.add_argument("--memory-mib", type=int, help="limit of this process' private memory")
     arguments = parser.parse_args()
     if arguments.memory_mib is not None:
         limit = arguments.memory_mib << 20
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     if not _die_with_parent():
         return 0
     replies = _claim_stdout()
@@ -115,7 +116,7 @@ class Worker:
         if model is None:
             return Failed(request.job_id, RunFailure.NO_MODEL)
         try:
-            inputs = model.unpack(request.input)
+            inputs = unpack(model.manifest.inputs, request.input)
         except ValueError as error:
             return Failed(request.job_id, RunFailure.SHAPE, str(error))
         if not _is_finite(inputs):

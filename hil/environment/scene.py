@@ -223,7 +223,8 @@ def _field(rng: np.random.Generator, slope: float) -> Floats:
     frequency[0, 0] = np.inf
     spectrum = np.fft.rfft2(rng.normal(size=(SIZE, SIZE))) * frequency**-slope
     values = np.fft.irfft2(spectrum, (SIZE, SIZE))
-    return (values - values.mean()) / values.std()
+    centred: Floats = (values - values.mean()) / values.std()
+    return centred
 
 
 def _blur(values: Floats, sigma_px: float) -> Floats:

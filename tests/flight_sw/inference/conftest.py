@@ -140,3 +140,18 @@ def damaged_copy(compiled, tmp_path):
     """A private copy of a compiled model that a test may spoil."""
     shutil.copytree(compiled("telemetry-anomaly"), tmp_path / "copy")
     return tmp_path / "copy"
+
+
+@pytest.fixture
+def hungry_model(tmp_path):
+    """A compiled model that needs 400 MB for an intermediate result."""
+    weights = {"w": np.ones((1, 1), np.float32), "size": np.array([10_000, 10_000], np.int64)}
+    nodes = [
+        helper.make_node("Mul", ["x", "w"], ["m"]),
+        helper.make_node("Expand", ["m", "size"], ["big"]),
+        helper.make_node("ReduceMax", ["big"], ["y"], keepdims=0),
+    ]
+    values = ([("x", TensorProto.FLOAT, [1, 1])], [("y", TensorProto.FLOAT, [])])
+    onnx.save(_model(nodes, *values, weights), str(tmp_path / "hungry.onnx"))
+    compile_model(tmp_path / "hungry.onnx", tmp_path / "hungry", zlib.crc32)
+    return tmp_path / "hungry"

@@ -7,10 +7,11 @@ import onnxruntime as ort
 import pytest
 
 from flight_sw.inference.live_files import map_weights, stage
-from flight_sw.inference.load import load_live, pack, split_off_kib
+from flight_sw.inference.load import load_live, split_off_kib
 from flight_sw.inference.manifest import BlobKind
 from flight_sw.inference.prove import PATTERNS, Proof, proof_inputs, prove
 from flight_sw.inference.runtime import session_options
+from flight_sw.inference.tensors import pack
 
 
 def test_every_weight_is_proven_live(live_model):
