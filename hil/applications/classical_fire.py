@@ -20,10 +20,22 @@ MAX_WINDOW = 21
 MIN_VALID_SHARE = 0.25
 MIN_VALID = 8
 _HOT_K = {True: 360.0, False: 320.0}  # absolute test, by day
-_CANDIDATE_K = {True: 310.0, False: 305.0}
 _BACKGROUND_FIRE = {True: (325.0, 20.0), False: (310.0, 10.0)}
 _GLINT_DEG = 2.0
 _GLINT_NEAR_WATER_DEG = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Which pixels are looked at, and by how much they must stand out; all in K."""
+
+    candidate_day_k: float = 310.0
+    candidate_night_k: float = 305.0
+    candidate_difference_k: float = 10.0
+    contrast_k: float = 6.0
+
+
+MOD14 = Thresholds()  # as published, for pixels of 1 km
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +63,14 @@ class _Background:
     fires_mad_k: float
 
 
-def detect_fires(bands: Floats, ancillary: Ancillary) -> Mask:
+def detect_fires(bands: Floats, ancillary: Ancillary, thresholds: Thresholds = MOD14) -> Mask:
     """Fire mask of a scene of brightness temperatures (2, height, width) in K at 3.9 and 11 um."""
     mwir, lwir = np.asarray(bands[0], float), np.asarray(bands[1], float)
     difference = mwir - lwir
     clear = (lwir >= CLOUD_K) & ~ancillary.water
     hot = clear & (mwir > _HOT_K[ancillary.is_day])
-    candidates = clear & (mwir > _CANDIDATE_K[ancillary.is_day]) & (difference > 10.0)
+    least = thresholds.candidate_day_k if ancillary.is_day else thresholds.candidate_night_k
+    candidates = clear & (mwir > least) & (difference > thresholds.candidate_difference_k)
     least_k, least_difference_k = _BACKGROUND_FIRE[ancillary.is_day]
     background_fire = clear & (mwir > least_k) & (difference > least_difference_k)
     fire = hot.copy()
@@ -66,7 +79,7 @@ def detect_fires(bands: Floats, ancillary: Ancillary) -> Mask:
         if around is None:
             continue
         pixel = (float(mwir[y, x]), float(lwir[y, x]))
-        is_fire = _stands_out(pixel, around, is_day=ancillary.is_day)
+        is_fire = _stands_out(pixel, around, thresholds.contrast_k, is_day=ancillary.is_day)
         fire[y, x] = is_fire and not (ancillary.is_day and _is_desert(pixel, around))
     if ancillary.is_day:
         fire &= ~_glints(ancillary)
@@ -114,12 +127,14 @@ def _spread(values: Floats) -> tuple[float, float]:
     return mean, float(np.abs(values - mean).mean())
 
 
-def _stands_out(pixel: tuple[float, float], around: _Background, *, is_day: bool) -> bool:
+def _stands_out(
+    pixel: tuple[float, float], around: _Background, contrast_k: float, *, is_day: bool
+) -> bool:
     mwir, lwir = pixel
     difference = mwir - lwir
     is_hotter = (
         difference > around.difference_k + 3.5 * around.difference_mad_k
-        and difference > around.difference_k + 6.0
+        and difference > around.difference_k + contrast_k
         and mwir > around.mwir_k + 3.0 * around.mwir_mad_k
     )
     is_warm_too = lwir > around.lwir_k + around.lwir_mad_k - 4.0
