@@ -131,10 +131,10 @@ class Commanding:
         self._reports += [model_report(model) for model in self.jobs.models.values()]
 
     def _report_parameter(self, arguments: Arguments, _: float) -> None:
-        self._reports.append(self.parameters.report(str(arguments["name"])))
+        self._reports.append(self.parameters.report(str(arguments["parameter"])))
 
     def _set_parameter(self, arguments: Arguments, _: float) -> Reason | None:
-        return self.parameters.set(str(arguments["name"]), float(arguments["value"]))
+        return self.parameters.set(str(arguments["parameter"]), float(arguments["value"]))
 
     def _submit_job(self, arguments: Arguments, now: float) -> Reason | None:
         return self.jobs.submit(arguments, working=self._mode in WORKING, now=now)

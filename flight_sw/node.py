@@ -321,9 +321,10 @@ class Node:
 
     def _report_hits(self, hits: tuple[ScrubHit, ...]) -> None:
         slots = {model.region.name: slot for slot, model in self._models.items()}
+        found = self._tick - 1  # a run that starts from now on has this behind it
         for hit in hits:
             where = (hit.region, slots[hit.region], hit.page)
-            self._say(m.PageHit(*where, hit.tier.name, hit.bits, hit.since_tick, self._tick))
+            self._say(m.PageHit(*where, hit.tier.name, hit.bits, hit.since_tick, found))
 
     def _report_clean(self) -> None:
         """Tell the controller once answers are safe; in order with hits and answers."""

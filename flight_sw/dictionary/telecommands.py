@@ -46,7 +46,7 @@ class Command:
 
 _EVENT = Field("event", Kind.ENUM, "which event report", choices=EVENT_NAMES)
 _STRUCTURE = Field("structure", Kind.U8, "housekeeping structure", minimum=1, maximum=2)
-_PARAMETER = Field("name", Kind.ENUM, "on-board parameter", choices=PARAMETER_NAMES)
+_PARAMETER = Field("parameter", Kind.ENUM, "on-board parameter", choices=PARAMETER_NAMES)
 _JOB = Field("job", Kind.U32, "job number, chosen by the ground")
 
 COMMANDS: tuple[Command, ...] = (

@@ -1,0 +1,264 @@
+"""Controller and node joined in virtual time: no process, no port, no clock.
+
+The worker is scripted: its answer is a digest of the input and of the live weight bytes, so a flip
+in the weights changes the next answer just as it would change a model's.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from flight_sw.board_watch import SupplyOrder
+from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs, link_settings
+from flight_sw.dictionary import events, telecommands, telemetry
+from flight_sw.dictionary.field import decode
+from flight_sw.inference import worker_messages as w
+from flight_sw.node import BoardFacts, BoardModel, Node, NodeInputs, Readings
+from flight_sw.profile import Profile, parse_profile
+from flight_sw.radiation.native import PAGE_BYTES
+from flight_sw.radiation.protected import ProtectedRegion
+from flight_sw.space_link.keys import reserved_test_keys
+from flight_sw.space_link.link import TcSender, TmReceiver
+from flight_sw.space_link.packet import Telecommand, Telemetry
+
+TICK_S = 0.02
+PAGES = 8
+INPUT_BYTES = 8
+BOARDS = Path(__file__).parents[2] / "boards"
+
+
+def emulated_profile() -> Profile:
+    """The profile of the emulated board."""
+    return parse_profile((BOARDS / "emulated.yaml").read_text(), "emulated.yaml")
+
+
+class ScriptedWorker:
+    """Answers like the worker process does; `stopped` is a SIGSTOP, `alive` its life."""
+
+    def __init__(self, weights: np.ndarray, coverage: float) -> None:
+        self.weights = weights
+        self.alive = False
+        self.stopped = False
+        self.coverage = coverage
+        self._requests = w.RequestDecoder()
+        self._out = b""
+
+    def start(self) -> None:
+        """A fresh process."""
+        self.alive, self.stopped = True, False
+        self._requests, self._out = w.RequestDecoder(), b""
+
+    def exchange(self, data: bytes) -> bytes:
+        """Take requests and give replies, unless it is stopped or dead."""
+        if not self.alive or self.stopped:
+            return b""
+        for request in self._requests.feed(data):
+            self._out += w.encode(self._reply(request))
+        out, self._out = self._out, b""
+        return out
+
+    def answer(self, data: bytes) -> bytes:
+        """What the model gives for this input with the weights as they are."""
+        return hashlib.sha256(data + self.weights.tobytes()).digest()
+
+    def _reply(self, request: w.Request) -> w.Reply:
+        if isinstance(request, w.Ping):
+            return w.Pong(request.n)
+        if isinstance(request, w.Run):
+            return w.Done(request.job_id, self.answer(request.input), 0.001)
+        spec = (w.TensorSpec("x", "float32", (2,)),)
+        out = (w.TensorSpec("y", "float32", (8,)),)
+        return w.Loaded(
+            slot=request.slot,
+            coverage=self.coverage,
+            live_bytes=self.weights.size,
+            total_bytes=self.weights.size,
+            inputs=spec,
+            outputs=out,
+            private_dirty_kib=0,
+            onnxruntime="scripted",
+            protectable=True,
+        )
+
+
+class Stack:
+    """Ground, controller, node and worker on one virtual clock."""
+
+    def __init__(self) -> None:
+        self.profile = emulated_profile()
+        self.keys = reserved_test_keys()
+        self.now = 0.0
+        self.temp_c: float | None = 45.0
+        self.coverage = 1.0
+        self.golden = np.random.default_rng(1).integers(0, 256, PAGES * PAGE_BYTES, np.uint8)
+        self.weights = np.zeros(0, np.uint8)
+        self.board_on = False
+        self.board_frozen = False
+        self.boots = 0
+        self.supply: list[SupplyOrder] = []
+        self.events: list[str] = []
+        self.sentences: list[str] = []
+        self.reports: list[tuple[str, dict]] = []
+        self.housekeeping: dict[int, dict] = {}
+        self.counters = {TC_CEILING: 0, TM_CEILING: 0}
+        settings = link_settings(self.profile)
+        self.sender = TcSender(self.keys.tc, settings, 0)
+        self.receiver = TmReceiver(self.keys.tm, settings, 0)
+        self._sequence = 0
+        self._uplink = b""
+        self._to_node = self._to_controller = self._to_worker = b""
+        self.boot_controller()
+
+    def boot_controller(self) -> None:
+        """A controller that knows only what was stored."""
+        self.boots += 1
+        boot = Boot(
+            boots=self.boots,
+            cause="test",
+            tc_ceiling=self.counters[TC_CEILING],
+            tm_ceiling=self.counters[TM_CEILING],
+            session=1000 + self.boots,
+        )
+        self.controller = Controller(self.profile, self.keys, boot)
+        self._stored: dict[str, int] = {}
+
+    def boot_board(self) -> None:
+        """A node with fresh weights from the golden copy, and a worker not started yet."""
+        self.weights = np.frombuffer(bytearray(self.golden.tobytes() + bytes(64)), np.uint8)
+        offset = -self.weights.ctypes.data % 64
+        self.weights = self.weights[offset : offset + self.golden.size]
+        self.weights[:] = self.golden
+        region = ProtectedRegion("model", self.weights, self._golden_page)
+        region.encode()
+        self.worker = ScriptedWorker(self.weights, self.coverage)
+        model = BoardModel(1, "model", "/live/slot-01", "ab" * 32, region)
+        session = round(self.now * 1000) + 7
+        self.node = Node(self.profile, (model,), BoardFacts("0001", 1, session))
+        self._to_node = self._to_controller = self._to_worker = b""
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        for _ in range(round(seconds / TICK_S)):
+            self.now = round(self.now + TICK_S, 6)
+            self._step_controller()
+            if self.board_on and not self.board_frozen:
+                self._step_node()
+
+    def send(self, name: str, **values: object) -> bytes:
+        """One telecommand; returns its bytes, so that a test can replay them."""
+        self._store(self.sender.security)
+        command = telecommands.BY_NAME[name]
+        packet = Telecommand(
+            self.profile.spacecraft.apid,
+            self._sequence,
+            command.service,
+            command.subtype,
+            command.encode(values),
+        )
+        self._sequence += 1
+        data = self.sender.encode(packet)
+        self.inject(data)
+        return data
+
+    def inject(self, data: bytes) -> None:
+        """Raw bytes on the uplink."""
+        self._uplink += data
+
+    def submit(
+        self, job: int, data: bytes = b"\1" * INPUT_BYTES, protection: str = "standard"
+    ) -> None:
+        """One job for the scripted model."""
+        self.send(
+            "submit-job",
+            job=job,
+            model=1,
+            protection=protection,
+            priority=1,
+            deadline=60.0,
+            input=data,
+        )
+
+    def fly(self) -> None:
+        """To NOMINAL with the model loaded."""
+        self.run(0.5)
+        self.send("set-mode", mode="NOMINAL")
+        self.run(2.0)
+
+    def told(self, name: str) -> list[dict]:
+        """All reports of one kind so far."""
+        return [values for kind, values in self.reports if kind == name]
+
+    def flip(self, byte: int, bit: int = 0) -> None:
+        """A single event upset in the live weights."""
+        self.weights[byte] ^= 1 << bit
+
+    def _step_controller(self) -> None:
+        uplink, self._uplink = self._uplink, b""
+        board, self._to_controller = self._to_controller, b""
+        inputs = Inputs(
+            utc_s=1_800_000_000 + self.now,
+            space=((1, uplink),) if uplink else (),
+            connections=(1,),
+            board=board,
+            stored=self._stored,
+        )
+        outputs, wake_at = self.controller.step(self.now, inputs)
+        assert wake_at >= self.now
+        self._stored = outputs.counters
+        self.counters.update(outputs.counters)
+        self._to_node += outputs.board
+        if outputs.supply != SupplyOrder():
+            self.supply.append(outputs.supply)
+        if outputs.supply.on is not None:
+            self._switch(on=outputs.supply.on)
+        if outputs.supply.pulse_reset and self.board_on:
+            self.boot_board()
+        self._hear(outputs.space)
+
+    def _switch(self, *, on: bool) -> None:
+        if on and not self.board_on:
+            self.board_frozen = False
+            self.boot_board()
+        self.board_on = on
+
+    def _step_node(self) -> None:
+        serial, self._to_node = self._to_node, b""
+        inputs = NodeInputs(
+            serial=serial,
+            worker=self.worker.exchange(self._to_worker),
+            worker_alive=self.worker.alive,
+            readings=Readings(self.temp_c, 2.5, 1800.0),
+        )
+        outputs, wake_at = self.node.step(self.now, inputs)
+        assert wake_at >= self.now
+        if outputs.start_worker:
+            self.worker.start()
+        self._to_worker = outputs.worker
+        self._to_controller += outputs.serial
+
+    def _hear(self, data: bytes) -> None:
+        self._store(self.receiver.security)
+        for _, packet in self.receiver.feed(data):
+            self._take(Telemetry.unpack(packet))
+
+    def _take(self, packet: Telemetry) -> None:
+        if packet.service == 5:
+            definition = events.EVENTS[int.from_bytes(packet.data[:2], "big")]
+            self.events.append(definition.name)
+            self.sentences.append(definition.sentence(decode(definition.fields, packet.data[2:])))
+        elif packet.service == 3:
+            fields = telemetry.HOUSEKEEPING[packet.data[0]]
+            self.housekeeping[packet.data[0]] = decode(fields, packet.data[1:])
+        else:
+            kind = telemetry.BY_CODE[packet.service, packet.subtype]
+            self.reports.append((kind.name, decode(kind.fields, packet.data)))
+
+    def _golden_page(self, page: int) -> bytes:
+        return self.golden[page * PAGE_BYTES : (page + 1) * PAGE_BYTES].tobytes()
+
+    @staticmethod
+    def _store(security) -> None:
+        wanted = security.wanted_ceiling()
+        if wanted is not None:
+            security.ceiling_confirmed(wanted)
