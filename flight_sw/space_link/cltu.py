@@ -3,7 +3,11 @@
 The code corrects one bit in each block of 8 bytes and detects two. The decoder looks for a start
 sequence, takes blocks until one cannot be decoded (the tail is built not to be), and hands the
 data on with its fill; length, FECF and MAC of the frame inside decide. It holds at most one frame.
+Senders differ in whether they randomize the fill too; nothing here looks at it, so both pass.
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from flight_sw.space_link.randomizer import randomize_tc
 from flight_sw.space_link.tc_frame import FRAME_BYTES_MAX
@@ -122,14 +126,14 @@ def decode_block(block: bytes) -> bytes | None:
     return (int.from_bytes(data, "big") ^ position).to_bytes(BLOCK_DATA_BYTES, "big")
 
 
-def _error_bits() -> dict[int, int]:
+def _error_bits() -> Mapping[int, int]:
     """Syndrome of every single-bit error: the data bit to flip, 0 for one in the parity itself."""
     clean = parity(bytes(BLOCK_DATA_BYTES))
     found = {1 << bit: 0 for bit in range(1, 8)}
     for bit in range(8 * BLOCK_DATA_BYTES):
         flipped = (1 << bit).to_bytes(BLOCK_DATA_BYTES, "big")
         found[parity(flipped) ^ clean] = 1 << bit
-    return found
+    return MappingProxyType(found)
 
 
 _ERROR_BITS = _error_bits()

@@ -26,7 +26,6 @@ from flight_sw.space_link.keys import LinkKey
 from flight_sw.space_link.packet import Telecommand
 from flight_sw.space_link.refusal import FrameRefused, Refusal, RefusalCounts, Refused
 from flight_sw.space_link.sdls import (
-    CEILING_BLOCK,
     OVERHEAD_BYTES,
     TM_WINDOW,
     SdlsReceiver,
@@ -50,6 +49,9 @@ from flight_sw.space_link.tc_frame import (
 from flight_sw.space_link.tm_frame import FRAME_BYTES, NO_CLCW, TmDeframer, TmFormat, TmFramer
 
 CONNECTIONS_MAX = 4
+TC_SENDER_BLOCK = 64  # the window of 4,096 forgives 64 crashes of the ground without contact
+TM_SENDER_BLOCK = 1024  # one durable write in about 100 s; the ground's window is 2**32
+TM_RECEIVER_BLOCK = 16  # what a crash of the ground costs it, about a second of telemetry
 UNACKNOWLEDGED_MAX = 99  # just under half the FARM window, so that a repeat is never a lockout
 _CLOSING_BYTES = OVERHEAD_BYTES + FECF_BYTES
 _PART_BYTES_MAX = FRAME_BYTES_MAX - HEADER_BYTES - 1 - _CLOSING_BYTES
@@ -78,6 +80,7 @@ class TcReceiver:
         self._settings = settings
         self._reassembler = Reassembler(settings.map_id)
         self._decoders: dict[int, CltuDecoder | CobsDecoder] = {}
+        self._room = True
 
     def feed(self, connection: int, received: bytes) -> list[Telecommand | Refused]:
         """What these bytes of this connection complete, in order of arrival."""
@@ -108,6 +111,12 @@ class TcReceiver:
         """Give the decoder of a closed connection back."""
         self._decoders.pop(connection, None)
 
+    def set_room(self, *, room: bool) -> None:
+        """Hold sequence-controlled frames back (FARM wait) while the caller's queue is full."""
+        self._room = room
+        if room:
+            self.farm.room_again()
+
     def clcw(self) -> bytes:
         """The control word to send down now."""
         return self.farm.clcw().pack()
@@ -133,7 +142,7 @@ class TcReceiver:
         segment_header, protected = frame.data[:1], frame.data[1:]
         part = self.security.open(frame.raw_header + segment_header, protected)
         if frame.header.kind is FrameKind.AD:
-            refusal = self.farm.accept_ad(frame.header.sequence)
+            refusal = self.farm.accept_ad(frame.header.sequence, room=self._room)
             if refusal:
                 raise FrameRefused(refusal)
         else:
@@ -164,7 +173,7 @@ class TcSender:
     """Telecommands to bytes; bypass frames by default, sequence-controlled ones on request."""
 
     def __init__(
-        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = CEILING_BLOCK
+        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = TC_SENDER_BLOCK
     ) -> None:
         self.security = SdlsSender(key, ceiling, block)
         self._settings = settings
@@ -251,8 +260,10 @@ class TcSender:
 class TmSender:
     """Packets of the virtual channels to the bytes of the downlink."""
 
-    def __init__(self, key: LinkKey, settings: LinkSettings, ceiling: int) -> None:
-        self.security = SdlsSender(key, ceiling)
+    def __init__(
+        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = TM_SENDER_BLOCK
+    ) -> None:
+        self.security = SdlsSender(key, ceiling, block)
         self._settings = settings
         form = TmFormat(settings.spacecraft, settings.tm_frame_bytes)
         self._framer = TmFramer(form, self.security)
@@ -281,10 +292,14 @@ class TmSender:
 
 
 class TmReceiver:
-    """Bytes of the downlink to (virtual channel, packet); loss and refusals are counted."""
+    """Bytes of the downlink to (virtual channel, packet); loss and refusals are counted.
+
+    Frames that come before their ceiling is stored are held: after `ceiling_confirmed`, call
+    `feed(b"")` for their packets.
+    """
 
     def __init__(
-        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = CEILING_BLOCK
+        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = TM_RECEIVER_BLOCK
     ) -> None:
         self.security = SdlsReceiver(key, ceiling, TM_WINDOW, block)
         self.deframer = TmDeframer(

@@ -24,7 +24,7 @@ from flight_sw.space_link.refusal import FrameRefused, Refusal
 SECURITY_HEADER_BYTES = 2 + 12
 MAC_BYTES = 16
 OVERHEAD_BYTES = SECURITY_HEADER_BYTES + MAC_BYTES
-CEILING_BLOCK = 256  # counters per durable write
+CEILING_BLOCK = 256  # counters per durable write; a crash skips at most so many
 TC_WINDOW = 4096  # how far ahead a telecommand counter may jump
 TM_WINDOW = 1 << 32  # the ground may have been away for weeks
 COUNTER_END = (1 << 64) - 1  # first number never used: the key is worn out
@@ -168,7 +168,7 @@ class SdlsReceiver(_Counter):
         except InvalidTag:
             raise FrameRefused(Refusal.MAC) from None
         if counter >= self._ceiling:
-            self._asked = min(counter + self._block, COUNTER_END)
+            self._asked = max(self._asked, min(counter + self._block, COUNTER_END))
             raise FrameRefused(Refusal.COUNTER_NOT_STORED)
         self._next = counter + 1
         return plaintext

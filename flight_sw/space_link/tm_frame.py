@@ -26,7 +26,7 @@ from flight_sw.space_link.sdls import OVERHEAD_BYTES, SdlsReceiver, SdlsSender
 VC_HOUSEKEEPING = 0
 VC_RESULTS = 1
 VC_IDLE = 7
-HELD_FRAMES_MAX = 64
+HELD_FRAMES_MAX = 1024  # about 1 MiB on the ground, one long burst between two writes
 QUEUE_BYTES_MAX = 256 * 1024  # per virtual channel
 FRAME_BYTES = 1115  # the frame of RS(255,223) with interleaving depth 5
 FRAME_BYTES_MIN, FRAME_BYTES_MAX = 128, 2048
@@ -115,7 +115,11 @@ class TmFramer:
 
 
 class TmDeframer:
-    """Frames of one spacecraft back to packets; counts what it refuses and what was lost."""
+    """Frames of one spacecraft back to packets; counts what it refuses and what was lost.
+
+    `lost_frames` counts by the security counter, so the numbers that a sender skips at a crash
+    are in it too.
+    """
 
     def __init__(self, form: TmFormat, security: SdlsReceiver) -> None:
         self._form = form
