@@ -26,6 +26,7 @@ from flight_sw.space_link.keys import LinkKey
 from flight_sw.space_link.packet import Telecommand
 from flight_sw.space_link.refusal import FrameRefused, Refusal, RefusalCounts, Refused
 from flight_sw.space_link.sdls import (
+    CEILING_BLOCK,
     OVERHEAD_BYTES,
     TM_WINDOW,
     SdlsReceiver,
@@ -49,7 +50,6 @@ from flight_sw.space_link.tc_frame import (
 from flight_sw.space_link.tm_frame import FRAME_BYTES, NO_CLCW, TmDeframer, TmFormat, TmFramer
 
 CONNECTIONS_MAX = 4
-TC_SENDER_BLOCK = 64  # the window of 4,096 forgives 64 crashes of the ground without contact
 TM_SENDER_BLOCK = 1024  # one durable write in about 100 s; the ground's window is 2**32
 TM_RECEIVER_BLOCK = 16  # what a crash of the ground costs it, about a second of telemetry
 UNACKNOWLEDGED_MAX = 99  # just under half the FARM window, so that a repeat is never a lockout
@@ -173,7 +173,7 @@ class TcSender:
     """Telecommands to bytes; bypass frames by default, sequence-controlled ones on request."""
 
     def __init__(
-        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = TC_SENDER_BLOCK
+        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = CEILING_BLOCK
     ) -> None:
         self.security = SdlsSender(key, ceiling, block)
         self._settings = settings
@@ -184,6 +184,7 @@ class TcSender:
         """One telecommand in bypass frames.
 
         FrameRefused(COUNTER_NOT_STORED), with nothing sent, until the wanted ceiling is stored.
+        With the default block, storing it before each call leaves room for the largest packet.
         """
         parts = self._parts(telecommand)
         return b"".join(self._data_frame(FrameKind.BD, 0, *part) for part in parts)

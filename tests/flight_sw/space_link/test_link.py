@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flight_sw.space_link.cltu import CltuDecoder, encode_cltu
 from flight_sw.space_link.farm import Clcw
 from flight_sw.space_link.framing import Framing, encode_cobs
 from flight_sw.space_link.keys import KeySet, new_keys, reserved_test_keys
@@ -269,6 +270,43 @@ def test_sequence_control_is_bounded_and_recovers_from_lockout() -> None:
     assert receiver.feed(0, other.encode(ping())) == [ping()]
     assert receiver.feed(0, other.encode_unlock() + other.encode_set_vr(0)) == []
     assert receiver.feed(0, other.encode_ad(ping())) == [ping()]
+
+
+def test_a_full_queue_holds_sequence_controlled_frames_back() -> None:
+    """While there is no room the CLCW says wait, bypass frames pass, and a repeat brings all."""
+    sender, receiver = uplink()
+    receiver.set_room(room=False)
+    assert receiver.feed(0, sender.encode_ad(ping(1))) == [Refused(Refusal.FARM_WAIT)]
+    clcw = Clcw.unpack(receiver.clcw())
+    assert clcw.wait
+    assert sender.acknowledge(clcw) == b""
+    assert receiver.feed(0, sender.encode(ping(2))) == [ping(2)]
+    receiver.set_room(room=True)
+    assert receiver.feed(0, sender.acknowledge(Clcw.unpack(receiver.clcw()))) == [ping(1)]
+
+
+def test_a_burst_longer_than_the_block_is_not_lost() -> None:
+    """Hundreds of frames in one read come out whole once the ground has stored its ceiling."""
+    sender, receiver = downlink()
+    packets = [Telemetry(APID, n, 3, 25, bytes(900), 1e9).pack() for n in range(250)]
+    assert all(sender.add(1, packet) for packet in packets)
+    found = receiver.feed(sender.flush())
+    assert 0 < len(found) < 250
+    stored(receiver)
+    found += receiver.feed(b"")
+    assert [packet for _, packet in found] == packets
+    assert receiver.refusals.total() == 0
+
+
+def test_fill_is_taken_randomized_or_not() -> None:
+    """Both ways in which senders treat the fill of the last block give the same frame."""
+    link = LinkSettings(42, APID, randomize=True)
+    sender, receiver = uplink(link)
+    line = sender.encode(ping(data=b"1234567"))
+    decoder = CltuDecoder(randomize=True)
+    (padded,) = decoder.feed(line)
+    assert len(padded) > int.from_bytes(padded[2:4], "big") % 1024 + 1
+    assert receiver.feed(0, encode_cltu(padded, randomize=True)) == [ping(data=b"1234567")]
 
 
 def test_control_commands_need_a_mac() -> None:
