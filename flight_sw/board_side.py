@@ -73,15 +73,17 @@ class BoardSide:
             reports += self._take(message, now)
         return reports
 
-    def watch(self, now: float, *, wanted: bool, current_a: float | None) -> SupplyOrder:
-        """Heartbeats, ladder and supply current: what the supply switch shall do."""
+    def watch(
+        self, now: float, *, wanted: bool, supply_on: bool | None, current_a: float | None
+    ) -> SupplyOrder:
+        """Heartbeats, ladder and supply as read back: what the supply switch shall do."""
         if current_a is not None:
             too_much = current_a > self._current_limit_a
             self._over_current = self._over_current + 1 if too_much else 0
             if self._over_current == OVER_CURRENT_READINGS:
                 self._raise("over-current", current=current_a)
                 self._watch.power_cycle()
-        order, events = self._watch.step(now, wanted=wanted)
+        order, events = self._watch.step(now, wanted=wanted, supply_on=supply_on)
         for event in events:
             self._commanding.events.put(event)
         return order

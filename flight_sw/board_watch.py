@@ -55,6 +55,7 @@ class BoardWatch:
         self._silent_since_s: float | None = None
         self._cycle_wanted = False
         self._supply_on: bool | None = None
+        self._asserted_s = float("-inf")
 
     def beat(self, now: float) -> list[Happening]:
         """A heartbeat arrived."""
@@ -77,16 +78,18 @@ class BoardWatch:
         self._ladder.reset()
         self.gave_up = False
 
-    def step(self, now: float, *, wanted: bool) -> tuple[SupplyOrder, list[Happening]]:
-        """What the supply shall do, and what happened."""
+    def step(
+        self, now: float, *, wanted: bool, supply_on: bool | None = None
+    ) -> tuple[SupplyOrder, list[Happening]]:
+        """What the supply shall do, and what happened; `supply_on` is the switch read back."""
         if not wanted:
             return self._switch_off(), []
         if self._on_at_s is not None:
             return self._finish_cycle(now), []
         if self.state is BoardState.OFF:
-            self._supply_on = True
-            self._boot(now)
-            return SupplyOrder(on=True), []
+            return self._switch_on(now), []
+        if supply_on is False and now >= self._asserted_s + self._limits.timeout_s:
+            return self._switch_on_again(now)
         if self._cycle_wanted:
             return self._begin_cycle(now), []
         if self._quiet_too_long(now):
@@ -135,9 +138,17 @@ class BoardWatch:
         if self._on_at_s is None or now < self._on_at_s:
             return SupplyOrder()
         self._on_at_s = None
+        return self._switch_on(now)
+
+    def _switch_on(self, now: float) -> SupplyOrder:
         self._supply_on = True
+        self._asserted_s = now
         self._boot(now)
         return SupplyOrder(on=True)
+
+    def _switch_on_again(self, now: float) -> tuple[SupplyOrder, list[Happening]]:
+        """Nobody ordered it off, yet it is: a trip, an upset in its latch, a new supply."""
+        return self._switch_on(now), [happening("supply-off")]
 
     def _boot(self, now: float, state: BoardState = BoardState.BOOTING) -> None:
         self.state = state

@@ -48,6 +48,7 @@ class Inputs:
     board: bytes = b""
     board_reopened: bool = False
     board_room: int = BOARD_BYTES_MAX
+    supply_on: bool | None = None
     current_a: float | None = None
     stored: dict[str, int] = field(default_factory=dict)
 
@@ -105,7 +106,9 @@ class Controller:
         self._hear_ground(now, inputs)
         reports = self._board.hear(inputs.board, now, reopened=inputs.board_reopened)
         wanted = self.mode in WORKING
-        supply = self._board.watch(now, wanted=wanted, current_a=inputs.current_a)
+        supply = self._board.watch(
+            now, wanted=wanted, supply_on=inputs.supply_on, current_a=inputs.current_a
+        )
         self._govern(now)
         reports += self._obey_ground(now)
         self._board.send_waiting(now)

@@ -86,7 +86,7 @@ class _ControllerRunner:
         self._stored: dict[str, int] = {}
         self._board_out = bytearray()
         self._opens = self._board.opens
-        self._current_due_s = float("-inf")
+        self._supply_due_s = float("-inf")
 
     def run(self) -> None:
         """Step until told to stop."""
@@ -134,6 +134,7 @@ class _ControllerRunner:
             self._board_out.clear()
         space = tuple(self._space.read())
         stored, self._stored = self._stored, {}
+        supply_on, current_a = self._read_supply(now)
         return Inputs(
             utc_s=self._clock.utc_s(),
             space=space,
@@ -141,16 +142,17 @@ class _ControllerRunner:
             board=board,
             board_reopened=reopened,
             board_room=BOARD_BYTES_MAX - len(self._board_out),
-            current_a=self._current_a(now),
+            supply_on=supply_on,
+            current_a=current_a,
             stored=stored,
         )
 
-    def _current_a(self, now: float) -> float | None:
-        if now < self._current_due_s:
-            return None
-        self._current_due_s = now + SUPPLY_PERIOD_S
+    def _read_supply(self, now: float) -> tuple[bool | None, float | None]:
+        if now < self._supply_due_s:
+            return None, None
+        self._supply_due_s = now + SUPPLY_PERIOD_S
         reading = self._supply.read()
-        return None if reading is None else reading.current_a
+        return self._supply.is_on(), None if reading is None else reading.current_a
 
     def _carry_out(self, outputs: Outputs) -> None:
         if outputs.counters:

@@ -73,6 +73,7 @@ EVENTS: tuple[EventDefinition, ...] = (
     EventDefinition(
         "board-silent", Severity.MEDIUM, "No heartbeat for {age:.1f} s", (_f32("age", "s"),)
     ),
+    EventDefinition("supply-off", Severity.MEDIUM, "Board supply found off, switched on again", ()),
     EventDefinition("recovery-step", Severity.MEDIUM, "Recovery: {rung}", (_text("rung"),)),
     EventDefinition(
         "recovered", Severity.INFO, "Board recovered after {time:.1f} s", (_f32("time", "s"),)

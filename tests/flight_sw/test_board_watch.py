@@ -108,6 +108,15 @@ def test_unwanted_board_is_switched_off_and_not_missed(bench):
     assert bench.events == []
 
 
+def test_supply_found_off_is_switched_on_again(bench):
+    """A switch that nobody turned off is turned on again at once, not after the ladder."""
+    order, events = bench.watch.step(bench.now, wanted=True, supply_on=False)
+    assert order == SupplyOrder(on=True)
+    assert [event.definition.name for event in events] == ["supply-off"]
+    order, _ = bench.watch.step(bench.now + 0.1, wanted=True, supply_on=False)
+    assert order == SupplyOrder()
+
+
 def test_ground_may_order_a_power_cycle(bench):
     """A power cycle by telecommand is carried out once."""
     bench.watch.power_cycle()
