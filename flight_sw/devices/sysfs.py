@@ -65,7 +65,7 @@ def read_text(path: Path) -> str | None:
 def write_text(path: Path, text: str) -> bool:
     """Write an existing file in one go, as sysfs wants it; False if the kernel refuses."""
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:
