@@ -193,6 +193,18 @@ def test_lost_frames_are_counted_and_never_joined(missing: int) -> None:
     assert deframer.lost_frames == missing
 
 
+def test_halves_of_two_packets_are_not_joined_when_the_count_comes_round() -> None:
+    """After just 256 lost frames the channel count agrees; the security counter tells the loss."""
+    framer, deframer = ends()
+    halves = []
+    for mark in range(129):
+        framer.add(VC_RESULTS, packet_of(2 * FORM.data_bytes, mark))
+        halves += framer.flush(CLCW)
+    assert deframer.accept(halves[0]) == []
+    assert deframer.accept(halves[257]) == []
+    assert deframer.lost_frames == 256
+
+
 def test_the_peer_reads_our_header() -> None:
     """spacepackets finds the same ids, counts, pointer and control word in our frame."""
     framer, _ = ends(TmFormat(spacecraft=0x2A5, frame_bytes=1115))
