@@ -68,6 +68,6 @@ REGIONS_OF: dict[FaultKind, str] = {
     FaultKind.WEIGHT_BURST: "weights:",
     FaultKind.CHECK_FLIP: "check:",
     FaultKind.CRC_FLIP: "crc:",
-    FaultKind.VOTE_FLIP: "voted:",
-    FaultKind.VOTE_DOUBLE_FLIP: "voted:",
+    FaultKind.VOTE_FLIP: "voted-",
+    FaultKind.VOTE_DOUBLE_FLIP: "voted-",
 }

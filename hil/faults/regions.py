@@ -99,11 +99,11 @@ def _burst(first: Bit) -> list[Bit]:
 
 
 def _replica_pair(first: Bit, regions: Sequence[Region], fault: Fault) -> list[Bit]:
-    record = first.region.name.rpartition(":")[0]
+    record = first.region.name.partition(":")[2]  # voted-a:node, voted-b:node, voted-c:node
     partners = [
         r
         for r in regions
-        if r is not first.region and r.name.rpartition(":")[0] == record and r.length > first.offset
+        if r is not first.region and r.name.partition(":")[2] == record and r.length > first.offset
     ]
     if not partners:
         return []
