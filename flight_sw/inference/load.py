@@ -7,10 +7,17 @@ place. Recipe and measurements: notes/inference.md 1.2.
 
 from pathlib import Path
 
+import numpy as np
 import onnxruntime as ort
 
 from flight_sw.inference.live_files import LiveBytes, LoadError, map_weights, verify
-from flight_sw.inference.manifest import GRAPH_FILE, WEIGHTS_FILE, Manifest, cpu_fingerprint
+from flight_sw.inference.manifest import (
+    GRAPH_FILE,
+    RESIDUAL_OUTPUT,
+    WEIGHTS_FILE,
+    Manifest,
+    cpu_fingerprint,
+)
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
 from flight_sw.inference.tensors import Tensor
 from flight_sw.inference.worker_messages import LoadFailure
@@ -61,6 +68,18 @@ def load_live(live_dir: Path) -> LiveModel:
     except RUNTIME_ERRORS as error:
         raise LoadError(LoadFailure.RUNTIME, one_line(error)) from error
     return LiveModel(manifest, view, session)
+
+
+def split_residual(manifest: Manifest, outputs: list[Tensor]) -> tuple[list[Tensor], float]:
+    """The answer's tensors, and the largest checksum residual (0 for a graph without checksums)."""
+    answer: list[Tensor] = []
+    residual = 0.0
+    for spec, tensor in zip(manifest.outputs, outputs, strict=True):
+        if spec.name == RESIDUAL_OUTPUT:
+            residual = float(np.max(tensor))  # NaN wins
+        else:
+            answer.append(tensor)
+    return answer, residual
 
 
 def split_off_kib(live_dir: Path, smaps: Path = Path("/proc/self/smaps")) -> int:

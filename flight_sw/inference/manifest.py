@@ -21,6 +21,7 @@ WEIGHTS_FILE = "w.bin"
 MANIFEST_FILE = "manifest.json"
 PAGE_BYTES = 4096  # unit of alignment, check bytes and repair
 FORMAT = 1
+RESIDUAL_OUTPUT = "va_checksum_residual"  # output of guarded graphs; above 1 is an alarm
 # What MLAS, onnxruntime's kernel library, chooses its packed layouts by.
 _CPU_FLAGS = frozenset(
     """
@@ -70,6 +71,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def digest(self) -> bytes:
         """SHA-256 over graph and weights digests: names the exact bytes that compute."""
         return hashlib.sha256(f"{self.graph_sha256}{self.weights_sha256}".encode()).digest()
+
+    @property
+    def answer_outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs that make up an answer: all but the checksum residual."""
+        return tuple(spec for spec in self.outputs if spec.name != RESIDUAL_OUTPUT)
 
     @property
     def computing_blobs(self) -> tuple[Blob, ...]:

@@ -22,7 +22,7 @@ import onnxruntime as ort
 
 from flight_sw.errors import DecodeError
 from flight_sw.inference.live_files import LoadError
-from flight_sw.inference.load import LiveModel, load_live
+from flight_sw.inference.load import LiveModel, load_live, split_residual
 from flight_sw.inference.prove import prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
 from flight_sw.inference.tensors import Tensor, pack, unpack
@@ -104,7 +104,7 @@ class Worker:
             live_bytes=proof.live_bytes,
             total_bytes=proof.total_bytes,
             inputs=model.manifest.inputs,
-            outputs=model.manifest.outputs,
+            outputs=model.manifest.answer_outputs,
             private_dirty_kib=proof.split_off_kib,
             onnxruntime=ort.__version__,
             protectable=proof.protectable,
@@ -127,9 +127,12 @@ class Worker:
         except RUNTIME_ERRORS as error:
             return Failed(request.job_id, RunFailure.RUNTIME, one_line(error))
         elapsed_s = time.perf_counter() - started_s
-        if not _is_finite(outputs):
+        answer, residual = split_residual(model.manifest, outputs)
+        if not _is_finite(answer):
             return Failed(request.job_id, RunFailure.NONFINITE, "output holds NaN or infinity")
-        data = pack(outputs)
+        if not residual <= 1.0:  # so that NaN is an alarm too
+            return Failed(request.job_id, RunFailure.CHECKSUM, f"residual {residual:.3g}")
+        data = pack(answer)
         if len(data) > MAX_MESSAGE_BYTES // 2:
             return Failed(request.job_id, RunFailure.RUNTIME, f"output of {len(data)} bytes")
         return Done(request.job_id, data, elapsed_s)

@@ -30,6 +30,7 @@ class RunFailure(Enum):
     SHAPE = "shape"  # the input has another size than the model declares
     BAD_INPUT = "bad_input"  # the input holds NaN or infinity
     NONFINITE = "nonfinite"  # the output holds NaN or infinity: suspect the weights
+    CHECKSUM = "checksum"  # a guarded layer's sums disagree: suspect the weights
     RUNTIME = "runtime"  # onnxruntime raised
 
 
