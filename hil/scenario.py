@@ -80,13 +80,17 @@ class Surroundings(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Scenario(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One flight; mission time 0 is when the board is up and its models are proven."""
+    """One flight; its times count from when the board is up and its models are proven.
+
+    Without `scrub_pass_s` the profile's period holds.
+    """
 
     name: Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
     title: str
     duration_s: Annotated[float, msgspec.Meta(gt=0, le=DURATION_MAX_S)]
     time_scale: Annotated[float, msgspec.Meta(ge=1, le=1000)]
     protection: Literal["standard", "none"]
+    scrub_pass_s: Annotated[float, msgspec.Meta(ge=0.05, le=3600)] | None = None
     upsets: Upsets
     jobs: tuple[JobBatch, ...] = ()
     faults: tuple[PlannedFault, ...] = ()
