@@ -1,21 +1,24 @@
-"""Compile an ONNX model for this CPU and onnxruntime so that all its weights lie in one mapped
+"""Compile an ONNX model for this CPU and onnxruntime: all its weights then lie in one mapped
 file.
 
-Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. The
-compiled form is tried with saved packed blobs (as fast as a default session for every kind of
-model) and, should the proof find those dead, with packing off. Recipe: notes/inference.md 1.2.
+Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. Three
+forms are tried, fastest first, until the proof finds one protectable: saved packed blobs (as
+fast as a default session), the same with shifted 8-bit convolutions, packing off. Recipe:
+notes/inference.md 1.2 to 1.4.
 """
 
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, unique
 from pathlib import Path
 
 import onnxruntime as ort
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.describe import ModelDescription, describe_model
+from flight_sw.inference.int8 import shift_file
 from flight_sw.inference.layout import lay_out
 from flight_sw.inference.load import load_live
 from flight_sw.inference.manifest import (
@@ -33,6 +36,15 @@ from flight_sw.inference.prove import MIN_COVERAGE, prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
 
 PageCrc = Callable[[bytes, int], int]  # CRC-32C of data, continued from a previous value
+
+
+@unique
+class _Form(Enum):
+    """Ways to compile, fastest first."""
+
+    PACKED = "packed"  # saved packed blobs
+    SHIFTED = "shifted"  # the same, after making 8-bit convolutions use a kernel that saves them
+    PLAIN = "plain"  # packing off
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +87,13 @@ def compile_model(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
 
 
 def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:
+    """The first form that is protectable, fastest first; else the one of highest coverage."""
     tried: list[tuple[float, Path, Manifest]] = []
-    for is_prepacked in (True, False):
-        directory = folder / ("packed" if is_prepacked else "plain")
-        manifest = _compile_as(task, directory, is_prepacked=is_prepacked)
+    for form in _Form:
+        directory = folder / form.value
+        manifest = _compile_as(task, directory, form)
+        if manifest is None:
+            continue
         coverage = prove(load_live(directory), directory).coverage
         if coverage >= MIN_COVERAGE:
             return directory, manifest
@@ -87,12 +102,18 @@ def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:
     return directory, manifest
 
 
-def _compile_as(task: _Task, directory: Path, *, is_prepacked: bool) -> Manifest:
+def _compile_as(task: _Task, directory: Path, form: _Form) -> Manifest | None:
     import onnx
 
     directory.mkdir()
     graph_path = directory / GRAPH_FILE
-    _optimise(task.description.path, graph_path, is_prepacked=is_prepacked)
+    source = task.description.path
+    if form is _Form.SHIFTED:
+        source = directory.with_suffix(".onnx")
+        if not shift_file(task.description.path, source):
+            return None
+    is_prepacked = form is not _Form.PLAIN
+    _optimise(source, graph_path, is_prepacked=is_prepacked)
     proto = onnx.load(str(graph_path), load_external_data=False)
     weights_path = directory / WEIGHTS_FILE
     saved = weights_path.read_bytes() if weights_path.exists() else b""

@@ -15,6 +15,10 @@ from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Blob, BlobKin
 # ONNX shape inference refuses external data for what looks like a shape: these go back into the
 # graph.
 MAX_INLINE_BYTES = 128
+# Operators whose small integers are data for kernels (biases, zero points), never shapes.
+_TAKES_INTEGER_DATA = frozenset(
+    {"ConvInteger", "DequantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul"}
+)
 _PREPACKED = "prepacked_"
 
 
@@ -42,13 +46,14 @@ def lay_out(proto: Any, saved: bytes) -> Layout:
     dropped: that kernel packs for itself, and the proof will show its weight as dead.
     """
     layout = Layout()
+    data_names = _integer_data(proto)
     for tensor in proto.graph.initializer:
         entries = {entry.key: entry.value for entry in tensor.external_data}
         if "location" not in entries:
             layout.inline_bytes += len(tensor.raw_data)
             continue
         data = _cut(saved, entries.get("offset", "0"), entries["length"], tensor.name)
-        if not data or _is_shape_like(tensor, len(data)):
+        if not data or (tensor.name not in data_names and _is_shape_like(tensor, len(data))):
             _inline(tensor, data)
             layout.inline_bytes += len(data)
             continue
@@ -84,6 +89,14 @@ def _cut(saved: bytes, offset: str, length: str, name: str) -> bytes:
     if start < 0 or end < start or end > len(saved):
         raise ModelError(f"weight {name!r} lies outside the saved weights file; compile again")
     return saved[start:end]
+
+
+def _integer_data(proto: Any) -> set[str]:
+    kernel: set[str] = set()
+    other: set[str] = set()
+    for node in proto.graph.node:
+        (kernel if node.op_type in _TAKES_INTEGER_DATA else other).update(node.input)
+    return kernel - other
 
 
 def _is_shape_like(tensor: Any, length: int) -> bool:

@@ -90,7 +90,55 @@ def small_cnn():
     )
 
 
-BUILT = {"transformer": transformer, "small-cnn": small_cnn}
+def _int8(groups):
+    """8-bit convolutions with symmetric weights; `groups` says which of them are depthwise."""
+    rng = np.random.default_rng(5)
+    weights = {"s0": np.float32(0.02), "z0": np.uint8(128)}
+    nodes = [helper.make_node("QuantizeLinear", ["image", "s0", "z0"], ["q0"])]
+    for i, group in enumerate(groups):
+        shape = (16, 1 if group > 1 else (3 if i == 0 else 16), 3, 3)
+        weights |= {
+            f"w{i}": rng.integers(-127, 128, shape).astype(np.int8),
+            f"ws{i}": np.full(16, 0.01, np.float32),
+            f"wz{i}": np.zeros(16, np.int8),
+            f"s{i + 1}": np.float32(0.06 * (i + 1)),
+            f"z{i + 1}": np.uint8(128),
+            f"b{i}": rng.integers(-500, 500, 16).astype(np.int32),
+        }
+        names = (f"q{i}", f"s{i}", f"z{i}", f"w{i}", f"ws{i}", f"wz{i}", f"s{i + 1}", f"z{i + 1}")
+        nodes.append(
+            helper.make_node(
+                "QLinearConv", [*names, f"b{i}"], [f"q{i + 1}"], pads=[1] * 4, group=group
+            )
+        )
+    last = len(groups)
+    nodes.append(
+        helper.make_node("DequantizeLinear", [f"q{last}", f"s{last}", f"z{last}"], ["map"])
+    )
+    return _model(
+        nodes,
+        [("image", TensorProto.FLOAT, [1, 3, 16, 16])],
+        [("map", TensorProto.FLOAT, [1, 16, 16, 16])],
+        {name: np.asarray(array) for name, array in weights.items()},
+    )
+
+
+def int8_cnn():
+    """Dense 8-bit convolutions only."""
+    return _int8((1, 1, 1))
+
+
+def int8_depthwise():
+    """One depthwise 8-bit convolution, for which onnxruntime saves an empty packed blob."""
+    return _int8((1, 16, 1))
+
+
+BUILT = {
+    "transformer": transformer,
+    "small-cnn": small_cnn,
+    "int8-cnn": int8_cnn,
+    "int8-depthwise": int8_depthwise,
+}
 SHIPPED_NAMES = ("telemetry-anomaly", "hotspot")
 ALL_MODELS = (*SHIPPED_NAMES, *BUILT)
 
