@@ -71,6 +71,7 @@ class Machine:
         self._next_poll_s = 0.0
         self._cpu: dict[int, float] = {}
         self._heat_s = 0.0
+        self._show()
 
     def step(self, now_s: float) -> None:
         """Move bytes that are due, and do what else is due.
@@ -195,6 +196,10 @@ class Machine:
         plant.observe_load(self._busy_cores(now_s, elapsed_s), elapsed_s)
         plant.advance(elapsed_s * self._options.time_scale)
         self._heat_s += elapsed_s * self._options.time_scale
+        self._show()
+
+    def _show(self) -> None:
+        plant, tree = self.plant, self.sysroot
         tree.temperature.put(round(plant.temp_c * 1000))
         tree.rail_mv.put(round(plant.voltage_v * 1000))
         tree.rail_ma.put(round(plant.current_a * 1000))
