@@ -7,7 +7,7 @@ fast as a default session), the same with shifted 8-bit convolutions, packing of
 notes/inference.md 1.2 to 1.4.
 """
 
-import shutil
+import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from flight_sw.errors import ModelError
 from flight_sw.inference.describe import ModelDescription, describe_model
 from flight_sw.inference.int8 import shift_file
 from flight_sw.inference.layout import lay_out
+from flight_sw.inference.live_files import verify
 from flight_sw.inference.load import load_live
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
@@ -28,7 +29,6 @@ from flight_sw.inference.manifest import (
     Manifest,
     cache_key,
     cpu_fingerprint,
-    read_manifest,
     sha256_hex,
     write_manifest,
 )
@@ -61,12 +61,13 @@ def compile_cached(source: Path, cache: Path, page_crc: PageCrc) -> Path:
     """
     digest = describe_model(source).sha256
     directory = cache / cache_key(digest, ort.__version__, cpu_fingerprint())
-    try:
-        if read_manifest(directory).source_sha256 == digest:
-            return directory
-    except ModelError:
-        shutil.rmtree(directory, ignore_errors=True)
-    compile_model(source, directory, page_crc)
+    if not _holds(directory, digest):
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".compiling-") as temporary:
+            fresh = Path(temporary) / "fresh"
+            compile_model(source, fresh, page_crc)
+            if not _holds(directory, digest):  # another process may have been faster
+                _put(fresh, directory, Path(temporary) / "old")
     return directory
 
 
@@ -80,10 +81,22 @@ def compile_model(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".compiling-") as temporary:
         best, manifest = _best(task, Path(temporary))
-        if out_dir.exists():
-            shutil.rmtree(out_dir)
-        best.rename(out_dir)
+        _put(best, out_dir, Path(temporary) / "old")
     return manifest
+
+
+def _holds(directory: Path, digest: str) -> bool:
+    """Whether a whole, undamaged compiled form of that source is there."""
+    try:
+        return verify(directory).source_sha256 == digest
+    except ModelError:
+        return False
+
+
+def _put(fresh: Path, directory: Path, aside: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        directory.rename(aside)
+    fresh.rename(directory)
 
 
 def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:

@@ -9,6 +9,7 @@ been seen clean at a tick later than the end of the run.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flight_sw.inference.job import (
@@ -67,9 +68,14 @@ class JobLedger:
             self._open[job.id] = _Entry(job)
         return refusal
 
-    def next_to_run(self) -> Job | None:
-        """The queued job to run now: most urgent first, then earliest deadline, then first come."""
-        queued = [e.job for e in self._open.values() if e.state is JobState.QUEUED]
+    def next_to_run(self, may_run: Callable[[Job], bool] = lambda _: True) -> Job | None:
+        """The queued job to run now: most urgent first, then earliest deadline, then first come.
+
+        Jobs that `may_run` holds back keep their place and do not hold up the others.
+        """
+        queued = [
+            e.job for e in self._open.values() if e.state is JobState.QUEUED and may_run(e.job)
+        ]
         return min(queued, key=lambda job: (job.priority, job.deadline_s), default=None)
 
     def started(self, job_id: int, model_digest: bytes) -> int:

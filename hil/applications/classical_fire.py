@@ -63,8 +63,27 @@ class _Background:
     fires_mad_k: float
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found out about a scene, before the thresholds that can be tuned decide."""
+
+    hot: Mask  # fire by the absolute test
+    contrast_k: Floats  # band difference above that of the surroundings; -inf where not a candidate
+    rejected: Mask  # glint
+
+
 def detect_fires(bands: Floats, ancillary: Ancillary, thresholds: Thresholds = MOD14) -> Mask:
     """Fire mask of a scene of brightness temperatures (2, height, width) in K at 3.9 and 11 um."""
+    return decide(examine(bands, ancillary, thresholds), thresholds.contrast_k)
+
+
+def decide(evidence: Evidence, contrast_k: float) -> Mask:
+    """Fire mask for a required contrast."""
+    return (evidence.hot | (evidence.contrast_k > contrast_k)) & ~evidence.rejected
+
+
+def examine(bands: Floats, ancillary: Ancillary, thresholds: Thresholds) -> Evidence:
+    """Run every test but the last contrast on each candidate of `thresholds`."""
     mwir, lwir = np.asarray(bands[0], float), np.asarray(bands[1], float)
     difference = mwir - lwir
     clear = (lwir >= CLOUD_K) & ~ancillary.water
@@ -73,17 +92,17 @@ def detect_fires(bands: Floats, ancillary: Ancillary, thresholds: Thresholds = M
     candidates = clear & (mwir > least) & (difference > thresholds.candidate_difference_k)
     least_k, least_difference_k = _BACKGROUND_FIRE[ancillary.is_day]
     background_fire = clear & (mwir > least_k) & (difference > least_difference_k)
-    fire = hot.copy()
+    contrast = np.full(mwir.shape, -np.inf)
     for y, x in np.argwhere(candidates & ~hot):
         around = _background(y, x, np.stack([mwir, lwir]), clear, background_fire)
         if around is None:
             continue
         pixel = (float(mwir[y, x]), float(lwir[y, x]))
-        is_fire = _stands_out(pixel, around, thresholds.contrast_k, is_day=ancillary.is_day)
-        fire[y, x] = is_fire and not (ancillary.is_day and _is_desert(pixel, around))
-    if ancillary.is_day:
-        fire &= ~_glints(ancillary)
-    return fire
+        is_desert = ancillary.is_day and _is_desert(pixel, around)
+        if _stands_out(pixel, around, is_day=ancillary.is_day) and not is_desert:
+            contrast[y, x] = difference[y, x] - around.difference_k
+    rejected = _glints(ancillary) if ancillary.is_day else np.zeros(mwir.shape, bool)
+    return Evidence(hot, contrast, rejected)
 
 
 def _background(
@@ -127,14 +146,10 @@ def _spread(values: Floats) -> tuple[float, float]:
     return mean, float(np.abs(values - mean).mean())
 
 
-def _stands_out(
-    pixel: tuple[float, float], around: _Background, contrast_k: float, *, is_day: bool
-) -> bool:
+def _stands_out(pixel: tuple[float, float], around: _Background, *, is_day: bool) -> bool:
     mwir, lwir = pixel
-    difference = mwir - lwir
     is_hotter = (
-        difference > around.difference_k + 3.5 * around.difference_mad_k
-        and difference > around.difference_k + contrast_k
+        mwir - lwir > around.difference_k + 3.5 * around.difference_mad_k
         and mwir > around.mwir_k + 3.0 * around.mwir_mad_k
     )
     is_warm_too = lwir > around.lwir_k + around.lwir_mad_k - 4.0

@@ -12,37 +12,44 @@ from itertools import product
 
 import numpy as np
 
-from hil.applications.classical_fire import MOD14, Ancillary, Thresholds, detect_fires
-from hil.applications.score import count
+from hil.applications.classical_fire import MOD14, Ancillary, Thresholds, decide, examine
+from hil.applications.score import Counts, count
 from hil.environment.scene import Scene, make_scene
 
 VALIDATION_SEEDS = range(1_000_000, 1_000_300)  # those of hil.training.hotspot
-CANDIDATES_K = {True: (295.0, 300.0, 305.0, 310.0), False: (280.0, 285.0, 290.0, 295.0, 305.0)}
-DIFFERENCES_K = (3.0, 5.0, 7.0, 10.0)
-CONTRASTS_K = (2.5, 3.0, 4.0, 5.0, 6.0)
+CANDIDATES_K = {True: (300.0, 305.0, 310.0, 315.0), False: (275.0, 280.0, 285.0, 290.0, 305.0)}
+DIFFERENCES_K = (4.0, 7.0, 10.0)
+CONTRASTS_K = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0)
 
 
 def main() -> None:
-    """Print the thresholds of highest F1 for day and night."""
+    """Print the thresholds of highest F1 for day and night, beside those of MOD14."""
     scenes = [make_scene(seed) for seed in VALIDATION_SEEDS]
     for is_day in (True, False):
         chosen = [scene for scene in scenes if scene.is_day == is_day]
-        grid = product(CANDIDATES_K[is_day], DIFFERENCES_K, CONTRASTS_K)
-        best = max(grid, key=lambda values: score(chosen, Thresholds(values[0], *values)))
-        figure = score(chosen, Thresholds(best[0], *best))
-        print("day" if is_day else "night", best, round(figure, 4), round(score(chosen, MOD14), 4))
+        figures = {}
+        for candidate, difference in product(CANDIDATES_K[is_day], DIFFERENCES_K):
+            thresholds = Thresholds(candidate, candidate, difference)
+            for contrast, counts in zip(CONTRASTS_K, scores(chosen, thresholds), strict=True):
+                figures[candidate, difference, contrast] = round(counts.f1, 4)
+        best = max(figures, key=lambda key: figures[key])
+        usual = MOD14.candidate_day_k if is_day else MOD14.candidate_night_k
+        published = figures[usual, MOD14.candidate_difference_k, MOD14.contrast_k]
+        print("day" if is_day else "night", best, figures[best], "published", published)
 
 
-def score(scenes: list[Scene], thresholds: Thresholds) -> float:
-    """F1 over the scored pixels of all scenes."""
-    found = np.stack(
-        [
-            detect_fires(s.bands, Ancillary(s.is_day, s.water, s.glint_angle_deg), thresholds)
-            for s in scenes
-        ]
-    )
+def scores(scenes: list[Scene], thresholds: Thresholds) -> list[Counts]:
+    """Counts over the scored pixels of all scenes, one per contrast."""
+    evidence = [
+        examine(s.bands, Ancillary(s.is_day, s.water, s.glint_angle_deg), thresholds)
+        for s in scenes
+    ]
     counted = ~np.stack([scene.unclear for scene in scenes])
-    return count(np.stack([scene.fire for scene in scenes])[counted], found[counted]).f1
+    fire = np.stack([scene.fire for scene in scenes])[counted]
+    return [
+        count(fire, np.stack([decide(e, contrast) for e in evidence])[counted])
+        for contrast in CONTRASTS_K
+    ]
 
 
 if __name__ == "__main__":

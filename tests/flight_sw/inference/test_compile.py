@@ -61,6 +61,17 @@ def test_a_compiled_model_is_found_again(sources, tmp_path, monkeypatch):
     assert compile_cached(sources["small-cnn"], tmp_path, zlib.crc32) == first
 
 
+def test_a_damaged_cache_is_made_anew(sources, tmp_path):
+    """A flipped bit on the ground's disk must not stay for ever, nor reach the board."""
+    first = compile_cached(sources["small-cnn"], tmp_path, zlib.crc32)
+    weights = bytearray((first / WEIGHTS_FILE).read_bytes())
+    weights[0] ^= 1
+    (first / WEIGHTS_FILE).write_bytes(weights)
+    again = compile_cached(sources["small-cnn"], tmp_path, zlib.crc32)
+    assert verify(again).name == "small-cnn"
+    assert [entry.name for entry in tmp_path.iterdir()] == [first.name]
+
+
 def test_a_failed_compilation_leaves_nothing_behind(tmp_path):
     """An operator that onnxruntime lacks gives one line and an empty folder."""
     source = _save(tmp_path / "odd.onnx", op="Frobnicate", domain="nowhere")

@@ -114,7 +114,9 @@ def test_an_array_of_the_wrong_shape_is_refused(tmp_path, shape):
 
 def test_arrays_that_are_no_numbers_are_refused(tmp_path):
     """Pickles are never opened; NaN is named; text files are not arrays."""
-    np.save(tmp_path / "object.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "numbers.npy", np.zeros((1, 2, 8, 8)))
+    header_of_objects = (tmp_path / "numbers.npy").read_bytes().replace(b"'<f8'", b"'|O' ")
+    (tmp_path / "object.npy").write_bytes(header_of_objects)
     assert "not a NumPy array" in _error(tmp_path / "object.npy", SCENE)
     np.save(tmp_path / "nan.npy", np.full((5, 2, 8, 8), np.nan))
     assert "nan.npy[0] holds NaN" in _error(tmp_path / "nan.npy", SCENE)
