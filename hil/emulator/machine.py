@@ -176,7 +176,7 @@ class Machine:
         self._reset_cause = cause
         self.board.cut()
         self._watchdog.disarm()
-        self.sysroot.boot(cause)
+        self.sysroot.boot(cause, self.board.boots + 1)
         self.plant.boot()
         self.plant.powered = True
         self._cpu = {}

@@ -66,11 +66,12 @@ class SysRoot:
         """Where the node publishes what is true until the next boot."""
         return self.root / RUN
 
-    def boot(self, reset_cause: str) -> None:
-        """Empty /run, lift the clock limit and note why the board starts."""
+    def boot(self, reset_cause: str, number: int) -> None:
+        """Empty /run, lift the clock limit, note why the board starts and for which time."""
         shutil.rmtree(self.run_dir, ignore_errors=True)
         self.run_dir.mkdir(parents=True, exist_ok=True)
         (self.run_dir / "reset_cause").write_text(f"{reset_cause}\n")
+        (self.run_dir / "boots").write_text(f"{number}\n")
         _write(self.root / DOG / "bootstatus", "32\n" if reset_cause == "watchdog" else "0\n")
         self.limit_khz.forget()
         self.limit_khz.put(self._top_khz)

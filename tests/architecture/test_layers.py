@@ -28,10 +28,19 @@ PARTS = tuple(
 
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"tests"}),
-    frozenset({"hil.__main__", "hil.doctor"}),
-    frozenset({"hil.campaign", "hil.scenario", "hil.suite", "hil.training"}),
+    frozenset({"hil.__main__", "hil.bench", "hil.doctor"}),
+    frozenset(
+        {
+            "hil.campaign",
+            "hil.model_proof",
+            "hil.scenario",
+            "hil.shipped_slots",
+            "hil.suite",
+            "hil.training",
+        }
+    ),
     frozenset({"hil.emulator", "hil.rig", "hil.ground", "hil.faults", "hil.applications"}),
-    frozenset({"hil.kernel", "hil.environment"}),
+    frozenset({"hil.board_files", "hil.environment", "hil.kernel", "hil.places"}),
     frozenset({"flight_sw.__main__"}),
     frozenset({"flight_sw.controller_runner", "flight_sw.node_runner"}),
     frozenset({"flight_sw.runner"}),
@@ -73,10 +82,12 @@ EDGES = (
     "flight_sw.runner",
     "flight_sw.inference.worker",
     "hil.emulator",
+    "hil.faults.rig_client",
     "hil.rig",
     "hil.ground",
     "hil.campaign",
     "hil.__main__",
+    "hil.bench",
     "hil.doctor",
     "tests",
 )
