@@ -33,6 +33,7 @@ FIRST_HOUSEKEEPING_S = 2.0
 WINDOW = 16  # telecommands without any verification; more would only fill buffers
 UNANSWERED_S = 2 * ANSWER_S  # then a telecommand counts as lost
 REQUESTS_MAX = 2_000  # accepted telecommands remembered until their last verification
+KNOCK_S = 1.0  # for the answer to a ping that only makes the payload store a higher counter
 PUMP_S = 0.1  # longest wait in one go, so that reconnects and commits are not late
 COMMIT_PERIOD_S = 1.0
 LINK_STRUCTURE = 2  # housekeeping with the counters of the link
@@ -74,6 +75,7 @@ class Ground:
         profile: Profile,
         archive: Archive | None = None,
     ) -> None:
+        self.url = url
         self.counts = LinkCounts()
         self._link = GroundLink(url, keys, state, profile)
         self._archive = archive
@@ -82,7 +84,7 @@ class Ground:
         self._latest: dict[int, Housekeeping] = {}
         self._requests: dict[int, Request] = {}
         self._commit_at_s = 0.0
-        self._sync_waited_for = 0
+        self._greeted = 0
 
     def __enter__(self) -> Self:
         self.connect()
@@ -103,7 +105,6 @@ class Ground:
             PortError: nobody answers there, or the port cannot be opened.
         """
         self._link.connect(within_s)
-        self._sync_waited_for = self._link.opens
         self.wait_until(lambda: self._link.is_synced, FIRST_HOUSEKEEPING_S)
 
     def close(self) -> None:
@@ -228,10 +229,18 @@ class Ground:
 
         if not self.wait_until(has_room, UNANSWERED_S):
             raise NoAnswer(f"{name}: not sent; {self.why_silent()}")
-        # A controller that was restarted has moved its counter; a silent one is sent to all the same.
-        if self._sync_waited_for != self._link.opens:
-            self._sync_waited_for = self._link.opens
+        if self._greeted != self._link.opens:  # a restarted controller has moved its counter
+            self._greeted = self._link.opens
             self.wait_until(lambda: self._link.is_synced, FIRST_HOUSEKEEPING_S)
+        if self._link.is_ahead():
+            self._knock()
+
+    def _knock(self) -> None:
+        """Make the payload store a higher counter, at the cost of a ping that it may refuse."""
+        seen = self._history.end
+        ping = telecommands.BY_NAME["ping"]
+        self._link.send(ping.service, ping.subtype, b"")
+        self.wait_until(lambda: any(map(_answers_knock, self._history.since(seen))), KNOCK_S)
 
     def _forget_old(self) -> None:
         limit_s = time.monotonic() - UNANSWERED_S
@@ -286,6 +295,11 @@ class Ground:
         request.stages.append(verification)
         if request.is_final:
             del self._requests[request.id]
+
+
+def _answers_knock(report: Report) -> bool:
+    refused = isinstance(report, EventReport) and report.name == "frames-refused"
+    return refused or isinstance(report, Verification)
 
 
 def _encoded(command: telecommands.Command, values: dict[str, Value]) -> bytes:

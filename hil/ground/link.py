@@ -16,7 +16,7 @@ from flight_sw.profile import Profile
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.link import TcSender, TmReceiver
 from flight_sw.space_link.packet import Telecommand
-from flight_sw.space_link.sdls import TC_WINDOW, TM_WINDOW
+from flight_sw.space_link.sdls import CEILING_BLOCK, TC_WINDOW, TM_WINDOW
 from hil.ground.address import port_opener
 from hil.ground.link_state import LinkState
 
@@ -47,6 +47,7 @@ class GroundLink:
         self._out = bytearray()
         self._opens = 0
         self._payload_counter = 0
+        self._jumped = True  # where we start may be far ahead already
         self._keep_at_s = 0.0
 
     def connect(self, within_s: float) -> None:
@@ -148,6 +149,18 @@ class GroundLink:
         self._payload_counter = counter
         self.is_synced = True
 
+    def is_ahead(self) -> bool:
+        """Whether our counter has jumped beyond what the payload may have durably reserved.
+
+        Counters that another ground program has reserved are skipped, and those that a killed one
+        left; the payload then refuses the first frame, stores a higher ceiling and takes the next.
+        True once per jump.
+        """
+        self._reserve()
+        lead = self._sender.security.next_counter - self._payload_counter
+        jumped, self._jumped = self._jumped, False
+        return jumped and self.is_synced and lead >= CEILING_BLOCK // 2
+
     def why_silent(self) -> str | None:
         """Why nothing comes, if the link knows."""
         if not self._port.is_open:
@@ -165,6 +178,7 @@ class GroundLink:
         self._opens = self._port.opens
         self._receiver.reset()
         self._out.clear()
+        self._jumped = True
         self.is_synced = False
 
     def _flush(self) -> None:
@@ -175,7 +189,9 @@ class GroundLink:
         security = self._sender.security
         behind = self._payload_counter > security.next_counter
         if behind or security.wanted_ceiling() is not None:
+            before = security.next_counter
             self._state.reserve(security, self._payload_counter)
+            self._jumped |= security.next_counter != before
         if self.is_synced and security.next_counter >= self._payload_counter + TC_WINDOW:
             raise UserError(
                 "the counter kept here is too far ahead of the payload's (was its state deleted?): "

@@ -20,6 +20,8 @@ from flight_sw.errors import StoreError, UserError
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.sdls import CEILING_BLOCK, COUNTER_END, SdlsSender
 
+# Below the half block that a receiver always has in hand (sdls), so that it need not store first.
+ELSEWHERE_MARGIN = CEILING_BLOCK // 4
 FINGERPRINT_DIGITS = 8  # enough to tell keys apart, too little to tell anything about them
 
 Counter = Annotated[int, msgspec.Meta(ge=0)]
@@ -79,7 +81,7 @@ class LinkState:
         """Give `sender` a block of counters that nobody else has, at or above `at_least`.
 
         If `at_least` lies beyond all that is known here, the keys were used from elsewhere: numbers
-        just above may have been sent and lost, so a whole block is passed over.
+        just above may have been sent and lost, so some are passed over.
 
         Raises:
             StoreError: the block cannot be stored, so it must not be used.
@@ -87,7 +89,7 @@ class LinkState:
         with self._lock():
             stored = self.counters()
             others = stored.tc_ceiling if stored.tc_ceiling > sender.ceiling else 0
-            elsewhere = at_least + CEILING_BLOCK if at_least > stored.tc_ceiling else at_least
+            elsewhere = at_least + ELSEWHERE_MARGIN if at_least > stored.tc_ceiling else at_least
             sender.jump_to(max(others, elsewhere))
             ceiling = min(sender.next_counter + CEILING_BLOCK, COUNTER_END)
             self._write(msgspec.structs.replace(stored, tc_ceiling=ceiling))

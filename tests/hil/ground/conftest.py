@@ -16,12 +16,13 @@ from flight_sw.profile import Profile, parse_profile
 from flight_sw.space_link.keys import KeySet, new_keys
 from flight_sw.space_link.link import TcReceiver, TmSender
 from flight_sw.space_link.packet import Telecommand, Telemetry
+from flight_sw.space_link.sdls import CEILING_BLOCK
 from hil.ground.client import Ground
 
 BOARDS = Path(__file__).resolve().parents[3] / "boards"
 Packet = tuple[int, int, bytes]
 Answer = Callable[[Telecommand], list[Packet]]
-COUNTER_BLOCK = 1 << 20
+TM_CEILING = 1 << 20  # more than a test sends
 
 
 def report(name: str, /, **values: Value) -> Packet:
@@ -73,8 +74,8 @@ class Payload:
         self.commands: list[str] = []
         self.uplink = TcReceiver(keys.tc, settings, tc_ceiling)
         self.downlink = TmSender(keys.tm, settings, tm_ceiling)
-        self.uplink.security.ceiling_confirmed(tc_ceiling + COUNTER_BLOCK)
-        self.downlink.security.ceiling_confirmed(tm_ceiling + COUNTER_BLOCK)
+        self.uplink.security.ceiling_confirmed(tc_ceiling + CEILING_BLOCK)
+        self.downlink.security.ceiling_confirmed(tm_ceiling + TM_CEILING)
         self._listener = TcpListener("127.0.0.1", port)
         self.port = self._listener.address[1]
         self.url = f"tcp://127.0.0.1:{self.port}"
@@ -123,6 +124,9 @@ class Payload:
         self._known = new
         for connection, data in received:
             self._obey(self.uplink.feed(connection, data))
+        wanted = self.uplink.security.wanted_ceiling()
+        if wanted is not None:
+            self.uplink.security.ceiling_confirmed(wanted)
 
     def _obey(self, items: list) -> None:
         for item in items:

@@ -12,8 +12,10 @@ from flight_sw.errors import PortError, UserError
 from flight_sw.profile import Profile
 from flight_sw.space_link.keys import KeySet, new_keys
 from flight_sw.space_link.packet import Telecommand
+from flight_sw.space_link.sdls import SdlsSender
 from hil.ground.archive import Archive
 from hil.ground.client import WINDOW, Ground
+from hil.ground.link_state import LinkState
 from hil.ground.reports import Alive, Housekeeping, ParameterReport, Result
 from hil.ground.request import CommandFailed, CommandRefused, NoAnswer, NotSeen
 
@@ -43,7 +45,7 @@ def test_arguments_arrive_typed(start: Start, connect: Connect) -> None:
     payload = start()
     seen: list[bytes] = []
     payload.answer = lambda tc: (seen.append(tc.data), payload.obey(tc))[1]
-    connect(payload).send("set-parameter", name="scrub_pass", value=2.5).done()
+    connect(payload).send("set-parameter", parameter="scrub_pass", value=2.5).done()
     assert seen == [b"\x01" + bytes.fromhex("4004000000000000")]
 
 
@@ -255,6 +257,30 @@ def test_a_ground_that_lost_its_counters_follows_the_payload(
     with Ground(payload.url, keys, tmp_path / "new", profile) as ground:
         ground.send("ping").done()
     assert payload.uplink.security.next_counter > 1000
+
+
+def test_a_killed_ground_costs_no_telecommand(
+    start: Start, connect: Connect, keys: KeySet, tmp_path: Path
+) -> None:
+    """Counters skipped after a kill lead the payload's stored ceiling; the first command passes."""
+    payload = start()
+    state = LinkState(tmp_path / "state", keys)
+    for _ in range(3):  # three programs that reserved and were killed
+        state.reserve(SdlsSender(keys.tc, state.counters().tc_ceiling))
+    ground = connect(payload)
+    ground.send("scrub-now").done()
+    assert payload.commands == ["scrub-now"]
+    assert ground.counts.tc_sent == 1
+
+
+def test_a_counter_beyond_the_window_is_explained(
+    start: Start, connect: Connect, keys: KeySet, tmp_path: Path
+) -> None:
+    """If the payload's state was deleted under old keys, the ground says to make new ones."""
+    sender = SdlsSender(keys.tc, 0)
+    LinkState(tmp_path / "state", keys).reserve(sender, 100_000)
+    with pytest.raises(UserError, match="make new keys for both ends"):
+        connect(start()).send("ping")
 
 
 def test_other_keys_are_explained(start: Start, profile: Profile, tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""`vanallen`: the one command line of rig, ground and bench. Heavy parts load with their command.
+
+Exit codes: 0 it worked, 1 it did not (a fault not handled, a telecommand refused), 2 a mistake of the
+user, 69 no controller at the address, 130 ended with ^C.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flight_sw.errors import UserError, VanAllenError
+from hil import board_files, places
+from hil.bench import Board, Json, board_app, keys_app, read_keys
+
+DEFAULT_SPACE = "tcp://127.0.0.1:5540"
+USER_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    help="Van Allen: flight software for a compute payload, and the rig that tries to break it.",
+    epilog="Start with: vanallen run · Three terminals: emulate, fly, send/watch · Trouble: doctor",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(keys_app, name="keys", rich_help_panel="Bench")
+app.add_typer(board_app, name="board", rich_help_panel="Bench")
+
+Space = Annotated[str, typer.Option(help="Space link: tcp://HOST:PORT or /dev/PORT@BAUD.")]
+Keys = Annotated[
+    Path | None, typer.Option(help="Key file; else $VANALLEN_KEYS, else your configuration folder.")
+]
+State = Annotated[
+    Path | None, typer.Option(help="Folder for durable counters; else below ~/.local/state.")
+]
+
+
+@app.command(rich_help_panel="Fly")
+def run(
+    board: Board = "emulated",
+    scenario: Annotated[
+        str | None, typer.Option(help="Shipped scenario, or a .yaml file; else first-light.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Start of all chance: same seed, same faults.")
+    ] = 1,
+    model: Annotated[str | None, typer.Option(help="Shipped model, or an .onnx file.")] = None,
+    input_path: Annotated[
+        Path | None, typer.Option("--input", help="Input file or folder for the model.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; else a new one in runs/.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fly one mission on the emulated board and judge it: faults, repairs, results, a report."""
+    from hil.campaign.run import run_command
+
+    raise typer.Exit(run_command(board, scenario, seed, model, input_path, out, as_json))
+
+
+@app.command(rich_help_panel="Fly by hand, in three terminals")
+def emulate(
+    link: Annotated[Path, typer.Option(help="Where the board's serial port shall appear.")],
+    profile: Annotated[str, typer.Option("--board", "--profile", help="Profile name or file.")] = (
+        "emulated"
+    ),
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of model slots; else the shipped models.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Start of all chance in this board.")] = 1,
+    time_scale: Annotated[
+        float, typer.Option(min=1, max=1000, help="How much faster heat runs than software.")
+    ] = 1.0,
+    state: Annotated[
+        Path | None, typer.Option(help="The board's file system; else LINK.board.")
+    ] = None,
+) -> None:
+    """Start the emulated board alone, on a pseudo-terminal that behaves like its UART."""
+    from hil.emulator.process import run_emulator
+    from hil.emulator.settings import EmulatorOptions
+
+    file = board_files.find_board(profile)
+    slots = models or _shipped_slots(link)
+    options = EmulatorOptions(
+        link=link, profile=file, models=slots, seed=seed, time_scale=time_scale, state=state
+    )
+    raise typer.Exit(run_emulator(options))
+
+
+@app.command(rich_help_panel="Fly by hand, in three terminals")
+def fly(
+    board_port: Annotated[str, typer.Option(help="Serial port of the board, emulated or real.")],
+    board: Board = "emulated",
+    space: Space = DEFAULT_SPACE,
+    keys: Keys = None,
+    state: State = None,
+) -> None:
+    """Start the payload controller alone, between a board and a space link."""
+    from flight_sw.controller_runner import ControllerOptions, run_controller
+
+    profile = board_files.read_board(board)
+    options = ControllerOptions(
+        profile=profile,
+        board_port=board_port,
+        space_url=space,
+        keys=keys or places.key_file(),
+        state=state or places.controller_state(profile.name),
+    )
+    typer.echo(f"controller of {profile.name}: board {board_port}, space link {space} (^C ends)")
+    raise typer.Exit(run_controller(options))
+
+
+@app.command(rich_help_panel="Fly by hand, in three terminals")
+def send(
+    name: Annotated[str | None, typer.Argument(help="Telecommand.", show_default=False)] = None,
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", show_default=False)
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="List all telecommands.")] = False,
+    about: Annotated[bool, typer.Option("--about", help="Explain NAME and its arguments.")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Resend the last telecommand's bytes: must be refused.")
+    ] = False,
+    wait: Annotated[str, typer.Option(help="Follow until `done` or only `accepted`.")] = "done",
+    within: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for that.")] = 5.0,
+    space: Space = DEFAULT_SPACE,
+    board: Board = "emulated",
+    keys: Keys = None,
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Send a telecommand and follow it to its end: vanallen send set-mode mode=NOMINAL"""
+    from hil.ground import send_command
+
+    if list_all or about or (name is None and not replay):
+        raise typer.Exit(_explain(name if about else None))
+    if wait not in ("done", "accepted"):
+        raise UserError(f"--wait {wait}: write done or accepted")
+    if replay and name is not None:
+        raise UserError("--replay resends the last telecommand; leave out NAME")
+    if name is not None:  # a typing mistake is told before a key file is asked for
+        from hil.ground.arguments import find_command, parse_arguments
+
+        parse_arguments(find_command(name), values or [])
+    bench = _bench(space, board, keys, state)
+    if name is None:
+        raise typer.Exit(send_command.replay(bench, as_json=as_json))
+    options = send_command.SendOptions(wait, within, as_json)
+    raise typer.Exit(send_command.send(bench, name, values or [], options))
+
+
+@app.command(rich_help_panel="Fly by hand, in three terminals")
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="One overview, then end.")] = False,
+    space: Space = DEFAULT_SPACE,
+    board: Board = "emulated",
+    keys: Keys = None,
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Show housekeeping and events live, limits coloured."""
+    from hil.ground import watch_command
+
+    bench = _bench(space, board, keys, state)
+    raise typer.Exit(watch_command.watch(bench, once=once, as_json=as_json))
+
+
+@app.command(rich_help_panel="Bench")
+def doctor(as_json: Json = False) -> None:
+    """Try what works on this machine, and say what to do about the rest."""
+    from hil.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line; every mistake of the user is one line and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        _complain(error)
+        sys.exit(USER_ERROR)
+    except VanAllenError as error:
+        _complain(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _complain(error: Exception) -> None:
+    typer.echo(f"vanallen: {' '.join(str(error).splitlines())}", err=True)
+
+
+def _explain(name: str | None) -> int:
+    from rich.console import Console
+
+    from hil.ground.arguments import find_command
+    from hil.ground.screen import command_help, command_table
+
+    shown = command_table() if name is None else command_help(find_command(name))
+    Console(highlight=False).print(shown)
+    return 0
+
+
+def _bench(space: str, board: str, keys: Path | None, state: Path | None) -> Any:
+    from hil.ground.send_command import Bench
+
+    profile = board_files.read_board(board)
+    found = read_keys(keys or places.key_file())
+    return Bench(space, found, state or places.ground_state(), profile)
+
+
+def _shipped_slots(link: Path) -> Path:
+    """The shipped models in a board's slots, compiled for this machine."""
+    from hil.shipped_slots import fill_slots
+
+    return fill_slots(link.with_name(link.name + ".models"))
+
+
+if __name__ == "__main__":
+    main()
