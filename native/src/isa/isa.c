@@ -9,26 +9,35 @@
 #include <cpuid.h>
 #endif
 
+#if defined(VA_HAVE_NEON) && defined(__linux__)
+#include <sys/auxv.h>
+#define HWCAP_ARM_CRC (1ul << 7)
+#endif
+
 #define UNSET 0xFFu
 
-/* Three copies, voted at each read: a hit on one of them must not change the code that runs. */
+/* Level in the low byte, features above it. Three copies, voted at each read: a hit on one of them must
+ * not change the code that runs. */
 static _Atomic uint32_t chosen[3] = {UNSET, UNSET, UNSET};
 
 static const char *const names[VA_ISA_COUNT] = {"portable", "sse2", "avx2", "avx512", "neon"};
 
-static va_isa_level choose(void);
-static void keep(uint32_t level);
+static uint32_t choose(void);
+static uint32_t keep(uint32_t level);
+static uint32_t machine_features(void);
 
-va_isa_level va_isa(void)
+static uint32_t voted_choice(void)
 {
     uint32_t a = atomic_load_explicit(&chosen[0], memory_order_relaxed);
     uint32_t b = atomic_load_explicit(&chosen[1], memory_order_relaxed);
     uint32_t c = atomic_load_explicit(&chosen[2], memory_order_relaxed);
     uint32_t voted = (a & b) | (a & c) | (b & c);
-    if (voted >= VA_ISA_COUNT)
-        return choose();
-    return (va_isa_level)voted;
+    return (voted & 0xFFu) < VA_ISA_COUNT ? voted : choose();
 }
+
+va_isa_level va_isa(void) { return (va_isa_level)(voted_choice() & 0xFFu); }
+
+uint32_t va_isa_features(void) { return voted_choice() >> 8; }
 
 va_status va_isa_select(uint32_t level)
 {
@@ -62,14 +71,33 @@ uint32_t va_isa_supported(void)
         levels |= 1u << VA_ISA_AVX512;
     return levels;
 }
+
+static uint32_t machine_features(void)
+{
+    uint32_t a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return 0;
+    return has(b, 1u << 23) ? VA_FEATURE_CLFLUSHOPT : 0;
+}
 #elif defined(VA_HAVE_NEON)
+static uint32_t machine_features(void)
+{
+#if defined(__linux__)
+    return getauxval(AT_HWCAP) & HWCAP_ARM_CRC ? VA_FEATURE_ARM_CRC : 0;
+#else
+    return 0;
+#endif
+}
+
 uint32_t va_isa_supported(void) { return 1u << VA_ISA_PORTABLE | 1u << VA_ISA_NEON; }
 #else
+static uint32_t machine_features(void) { return 0; }
+
 uint32_t va_isa_supported(void) { return 1u << VA_ISA_PORTABLE; }
 #endif
 
 /* VANALLEN_ISA names a level; a name unknown or not supported here leaves the best one in force. */
-static va_isa_level choose(void)
+static uint32_t choose(void)
 {
     uint32_t supported = va_isa_supported(), best = VA_ISA_PORTABLE;
     const char *wanted = getenv("VANALLEN_ISA");
@@ -80,12 +108,13 @@ static va_isa_level choose(void)
         if (wanted != NULL && strcmp(wanted, names[level]) == 0)
             break;
     }
-    keep(best);
-    return (va_isa_level)best;
+    return keep(best);
 }
 
-static void keep(uint32_t level)
+static uint32_t keep(uint32_t level)
 {
+    uint32_t choice = level | machine_features() << 8;
     for (int copy = 0; copy < 3; copy++)
-        atomic_store_explicit(&chosen[copy], level, memory_order_relaxed);
+        atomic_store_explicit(&chosen[copy], choice, memory_order_relaxed);
+    return choice;
 }

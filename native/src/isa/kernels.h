@@ -9,6 +9,11 @@
 
 #define VA_TMR_BLOCK 512u
 
+/* What differs between machines of one level. */
+#define VA_FEATURE_CLFLUSHOPT 1u
+#define VA_FEATURE_ARM_CRC 2u
+uint32_t va_isa_features(void);
+
 #define VA_DECLARE(isa)                                                                              \
     size_t va_##isa##_tmr_agree(const uint8_t *a, const uint8_t *b, const uint8_t *c, size_t length, \
                                 uint64_t invert);                                                    \
@@ -18,7 +23,17 @@
                                size_t length, uint64_t invert);                                      \
     size_t va_##isa##_page_agree(const uint8_t *data, const uint8_t *check, size_t pages);           \
     void va_##isa##_page_lines(const uint8_t *data, uint8_t *lines);                                 \
-    uint32_t va_##isa##_crc32c(const uint8_t *data, size_t length, uint32_t crc);
+    uint32_t va_##isa##_crc16(const uint8_t *data, size_t length, uint32_t crc);                     \
+    uint32_t va_##isa##_crc32(const uint8_t *data, size_t length, uint32_t crc);                     \
+    uint32_t va_##isa##_crc32c(const uint8_t *data, size_t length, uint32_t crc);                    \
+    size_t va_##isa##_word_agree(const uint64_t *words, const uint8_t *check, size_t count);         \
+    void va_##isa##_word_encode(const uint64_t *words, uint8_t *check, size_t count);                \
+    void va_##isa##_parity_pages(const uint8_t *data, size_t pages, uint8_t *p, uint8_t *q);         \
+    void va_##isa##_storage_dot(const uint8_t *const *source, size_t sources, uint8_t *const *out,   \
+                                size_t outs, const uint8_t *coefficient, size_t from, size_t length); \
+    void va_##isa##_rs_parity(const uint8_t *data, uint8_t *parity, uint32_t dual);                  \
+    void va_##isa##_rs_syndromes(const uint8_t *remainder, uint8_t *syndromes);                      \
+    void va_##isa##_rs_evaluate(const uint8_t *coefficient, size_t count, uint8_t *values);
 
 VA_DECLARE(portable)
 

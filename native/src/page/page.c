@@ -7,7 +7,7 @@
 #include "isa/kernels.h"
 #include "page/repair.h"
 
-static va_status check_set(const va_pages *set, size_t first, size_t count);
+static va_status check_range(const va_pages *set, size_t first, size_t count);
 static size_t clean_run(const va_pages *set, size_t first, size_t count, uint32_t depth);
 
 /* Pages looked at in one go by the check lines and then by the CRC, while they are still in cache. */
@@ -15,7 +15,7 @@ static size_t clean_run(const va_pages *set, size_t first, size_t count, uint32_
 
 va_status va_page_encode(const va_pages *set, size_t first, size_t count)
 {
-    va_status status = check_set(set, first, count);
+    va_status status = check_range(set, first, count);
     if (status != VA_OK)
         return status;
     for (size_t page = first; page < first + count; page++) {
@@ -31,7 +31,7 @@ va_status va_page_verify(const va_pages *set, size_t first, size_t count, uint32
 {
     if (bad == NULL || found == NULL || done == NULL)
         return VA_NULL;
-    va_status status = check_set(set, first, count);
+    va_status status = check_range(set, first, count);
     if (status != VA_OK)
         return status;
     *found = 0;
@@ -49,7 +49,7 @@ va_status va_page_scrub(const va_pages *set, size_t first, size_t count, uint32_
 {
     if (events == NULL || found == NULL || done == NULL)
         return VA_NULL;
-    va_status status = check_set(set, first, count);
+    va_status status = check_range(set, first, count);
     if (status != VA_OK)
         return status;
     if (depth < VA_DEPTH_LINES || depth > VA_DEPTH_BOTH)
@@ -90,14 +90,20 @@ static size_t clean_run(const va_pages *set, size_t first, size_t count, uint32_
     return clean;
 }
 
-static va_status check_set(const va_pages *set, size_t first, size_t count)
+static va_status check_range(const va_pages *set, size_t first, size_t count)
+{
+    va_status status = va_page_check_set(set);
+    if (status != VA_OK)
+        return status;
+    return count == 0 || first >= set->pages || count > set->pages - first ? VA_LENGTH : VA_OK;
+}
+
+va_status va_page_check_set(const va_pages *set)
 {
     if (set == NULL || set->data == NULL || set->crc == NULL)
         return VA_NULL;
     /* the index seeds the CRC and is reported in 32 bits */
-    if (set->pages == 0 || set->pages > UINT32_MAX || set->pages > SIZE_MAX / VA_PAGE_BYTES)
-        return VA_LENGTH;
-    if (count == 0 || first >= set->pages || count > set->pages - first)
+    if (set->pages == 0 || set->pages > UINT32_MAX / 2)
         return VA_LENGTH;
     size_t data = set->pages * VA_PAGE_BYTES, crc = set->pages * sizeof *set->crc;
     if (va_wraps(set->data, data) || va_wraps(set->crc, crc))

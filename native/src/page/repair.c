@@ -139,6 +139,23 @@ static uint32_t count_bits(const uint8_t *bytes, size_t length)
 
 static va_page_event settle(const va_pages *set, size_t page, uint32_t outcome, uint32_t bits)
 {
-    (void)set;
+    if (!va_page_took(set, page))
+        outcome = VA_PAGE_STUCK;
     return (va_page_event){(uint32_t)page, outcome, bits};
+}
+
+/* A stuck bit looks mended until its line has left the cache and comes back from memory. */
+int va_page_took(const va_pages *set, size_t page)
+{
+    va_cache_flush(set->data + page * VA_PAGE_BYTES, VA_PAGE_BYTES);
+    va_cache_flush((const uint8_t *)(set->crc + page), sizeof *set->crc);
+    if (set->check != NULL) {
+        uint8_t lines[VA_CHECK_BYTES];
+        va_cache_flush(set->check + page * VA_CHECK_BYTES, VA_CHECK_BYTES);
+        memcpy(lines, set->check + page * VA_CHECK_BYTES, VA_CHECK_BYTES);
+        VA_DISPATCH(page_lines, set->data + page * VA_PAGE_BYTES, lines);
+        if (count_bits(lines, VA_CHECK_BYTES) != 0)
+            return 0;
+    }
+    return va_page_crc(set, page) == set->crc[page];
 }
