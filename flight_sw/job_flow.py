@@ -94,12 +94,17 @@ class JobFlow:
         self._ledger.expire(now)
         orders = []
         while self._ledger.count(JobState.RUNNING) < JOBS_ON_BOARD_MAX:
-            job = self._ledger.next_to_run()
-            if job is None or job.slot not in self.models:
+            job = self._ledger.next_to_run(self._may_run)
+            if job is None:
                 break
             attempt = self._ledger.started(job.id, bytes.fromhex(self.models[job.slot].digest))
             orders.append(m.SubmitJob(job.id, attempt, job.slot, job.input))
         return orders
+
+    def _may_run(self, job: Job) -> bool:
+        """A job waits for its model, and for the protection it was promised: a load may fail both."""
+        model = self.models.get(job.slot)
+        return model is not None and (model.protected or job.protection is Protection.NONE)
 
     def on_result(self, message: m.JobResult) -> list[Report]:
         """An answer, unless it is stale or already known to be tainted."""

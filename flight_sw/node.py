@@ -27,7 +27,7 @@ ANSWERS_REMEMBERED = 4096
 CONTACT_LOST_S = 5.0  # without orders for so long, the board goes to its coolest level by itself
 SCRUB_SLICE_S = 0.05
 SCRUB_PAGES_MAX = 4096  # per step: 16 MiB, some milliseconds
-RELOADS_MAX = 2  # proofs repeated because a flip fell into one
+RELOADS_MAX = 3  # loads repeated because a flip fell into one
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +244,7 @@ class Node:
         if isinstance(news, Loaded):
             self._loaded(news)
         elif isinstance(news, LoadFailed):
-            self._refused[news.slot] = m.ModelRefused(news.slot, news.reason.value)
-            self._say(self._refused[news.slot])
+            self._load_failed(news)
         elif isinstance(news, Restarted):
             if self._worker.restarts > 0:
                 self._say(m.WorkerRestarted(news.why))
@@ -259,10 +258,7 @@ class Node:
         model = self._models[news.slot]
         proven = news.protectable and news.coverage >= self._profile.inference.min_coverage
         known = self._ready.get(news.slot)
-        reloads = self._reloads.get(news.slot, 0)
-        if known is not None and known.protected and not proven and reloads < RELOADS_MAX:
-            self._reloads[news.slot] = reloads + 1
-            self._worker.reload(news.slot)
+        if not proven and self._load_again(news.slot, known is not None and known.protected):
             return
         self._reloads.pop(news.slot, None)
         ready = m.ModelReady(
@@ -277,6 +273,29 @@ class Node:
         )
         self._ready[news.slot] = ready
         self._say(ready)
+
+    def _load_failed(self, news: LoadFailed) -> None:
+        if self._load_again(news.slot, was_protected=False):
+            return
+        self._ready.pop(news.slot, None)
+        self._refused[news.slot] = m.ModelRefused(news.slot, news.reason.value)
+        self._say(self._refused[news.slot])
+
+    def _load_again(self, slot: int, was_protected: bool) -> bool:
+        """A flip that falls into a load spoils it, and the runtime may keep a copy of the damage:
+        mend the page, then load and prove anew.
+        """
+        hits: tuple[ScrubHit, ...] = ()
+        if self._scrubber is not None:
+            hits = self._scrubber.full_pass(self._models[slot].region.name)
+            self._report_hits(hits)
+        tries = self._reloads.get(slot, 0)
+        if tries >= RELOADS_MAX or not (hits or was_protected):
+            self._reloads.pop(slot, None)
+            return False
+        self._reloads[slot] = tries + 1
+        self._worker.reload(slot)
+        return True
 
     def _answered(self, done: Done) -> None:
         if self._running is None:

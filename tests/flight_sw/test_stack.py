@@ -3,7 +3,10 @@
 import importlib.util
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from flight_sw.inference import worker_messages
 
 _spec = importlib.util.spec_from_file_location("stack", Path(__file__).with_name("stack.py"))
 stack_module = importlib.util.module_from_spec(_spec)
@@ -56,6 +59,52 @@ def test_model_that_is_not_proven_is_said_to_be_unprotected(stack):
     stack.submit(1)
     stack.run(0.5)
     assert stack.told("failed")[-1]["reason"] == 18
+
+
+@pytest.mark.parametrize("how", ["half proven", "digest wrong"])
+def test_flip_that_falls_into_a_load_costs_a_second_load_and_not_the_protection(stack, how):
+    """The runtime may have copied the damage, so the page is mended and the model loaded anew."""
+    boot = stack.boot_board
+
+    def boot_with_a_flip_in_the_first_load():
+        boot()
+        reply, loads = stack.worker._reply, []
+
+        def spoiled(request):
+            answer = reply(request)
+            if not isinstance(request, worker_messages.Load):
+                return answer
+            loads.append(request)
+            if len(loads) > 1:
+                return answer
+            stack.flip(100)
+            if how == "half proven":
+                return msgspec.structs.replace(answer, coverage=0.8)
+            return worker_messages.LoadFailed(1, worker_messages.LoadFailure.DIGEST)
+
+        stack.worker._reply = spoiled
+
+    stack.boot_board = boot_with_a_flip_in_the_first_load
+    stack.fly()
+    assert "model-unprotected" not in stack.events
+    assert "model-refused" not in stack.events
+    assert stack.told("model")[-1]["protected"]
+    assert "page-corrected" in stack.events
+    assert stack.housekeeping[1]["mode"] == "NOMINAL"
+
+
+def test_protected_job_waits_while_its_model_is_not_protected(flying):
+    """Admitted before the board restarted, it is not run on weights that could not be proven."""
+    flying.coverage = 0.5
+    flying.send("power-cycle-board")
+    flying.submit(1)
+    flying.run(4.0)
+    assert not flying.told("model")[-1]["protected"]
+    assert flying.told("result") == []
+    flying.worker.coverage = 1.0
+    flying.send("restart-worker")
+    flying.run(2.0)
+    assert [result["output"] for result in flying.told("result")] == [golden_answer(flying)]
 
 
 def test_job_is_answered_and_confirmed_by_a_clean_pass(flying):
