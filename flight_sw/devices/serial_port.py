@@ -15,6 +15,7 @@ from flight_sw.devices.port_diagnosis import explain_port_failure, explain_port_
 from flight_sw.errors import LinkLost, PortError
 
 READ_BYTES = 65_536  # most bytes that one read returns
+SOCKET_SCHEME = "socket://"  # the only network handler of pyserial with a descriptor
 STALE_READS = 32  # a pty keeps about 20 kB of its past; more than this is a live stream
 HANG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -126,6 +127,8 @@ class SerialPort:
 
 
 def _open_line(url: str, baud: int) -> serial.Serial:
+    if "://" in url and not url.startswith(SOCKET_SCHEME):
+        raise PortError(f"{url}: only device paths and {SOCKET_SCHEME}host:port are understood")
     exclusive = None if "://" in url else True  # network handlers know no lock
     try:
         return serial.serial_for_url(

@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import pty
+import socket
 import tty
 
 import pytest
@@ -203,3 +204,26 @@ def test_attempts_back_off_to_a_limit():
     assert len(pauses) > 15
     assert pauses == pytest.approx(wanted, abs=0.011)
     assert port.wake_at_s() > attempts[-1]
+
+
+def test_a_line_behind_a_network_server_is_read_alike(eventually):
+    """`socket://host:port` carries every byte, and its end is LinkLost too."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}", 115_200)
+        far, _ = server.accept()
+        far.sendall(EVERY_BYTE)
+        assert read_all(port.read, 256, eventually) == EVERY_BYTE
+        assert port.write(b"up") == 2
+        assert far.recv(16) == b"up"
+        far.close()
+        with pytest.raises(LinkLost):
+            eventually(lambda: port.read() or None, "the end")
+        port.close()
+
+
+@pytest.mark.parametrize("url", ["socket://127.0.0.1:1", "rfc2217://host:1", "nonsense://x"])
+def test_a_network_line_that_cannot_be_opened_is_one_clear_line(url):
+    """Neither a refused connection nor an unknown scheme is a traceback."""
+    with pytest.raises(PortError, match=url) as caught:
+        SerialPort(url, 115_200)
+    assert "\n" not in str(caught.value)
