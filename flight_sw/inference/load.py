@@ -90,7 +90,7 @@ def split_off_kib(live_dir: Path, smaps: Path = Path("/proc/self/smaps")) -> int
     `Private_Dirty` also counts pages that merely nobody else has touched yet. 0 where there is
     no smaps.
     """
-    weights = str(live_dir / WEIGHTS_FILE)
+    weights = str((live_dir / WEIGHTS_FILE).resolve())
     try:
         lines = smaps.read_text().splitlines()
     except OSError:
@@ -100,7 +100,8 @@ def split_off_kib(live_dir: Path, smaps: Path = Path("/proc/self/smaps")) -> int
     for line in lines:
         fields = line.split(maxsplit=5)
         if "-" in fields[0] and not fields[0].endswith(":"):
-            is_ours = len(fields) > 5 and fields[5] == weights and fields[1].endswith("p")
+            path = fields[5].removesuffix(" (deleted)") if len(fields) > 5 else ""
+            is_ours = path == weights and fields[1].endswith("p")
         elif is_ours and fields[0] == "Anonymous:":
             total_kib += int(fields[1])
     return total_kib

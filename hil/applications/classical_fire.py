@@ -36,6 +36,10 @@ class Thresholds:
 
 
 MOD14 = Thresholds()  # as published, for pixels of 1 km
+# Best F1 on the validation scenes of `hotspot`, found by hil.training.tune_classical. The two
+# contrasts differ by day and night, so there are two sets; see `tuned`.
+_TUNED_DAY = Thresholds(candidate_day_k=315.0, candidate_difference_k=13.0, contrast_k=4.0)
+_TUNED_NIGHT = Thresholds(candidate_night_k=290.0, candidate_difference_k=4.0, contrast_k=6.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,11 @@ class Evidence:
 def detect_fires(bands: Floats, ancillary: Ancillary, thresholds: Thresholds = MOD14) -> Mask:
     """Fire mask of a scene of brightness temperatures (2, height, width) in K at 3.9 and 11 um."""
     return decide(examine(bands, ancillary, thresholds), thresholds.contrast_k)
+
+
+def tuned(ancillary: Ancillary) -> Thresholds:
+    """The thresholds that serve 375 m pixels best, on the scenes that `hotspot` is measured on."""
+    return _TUNED_DAY if ancillary.is_day else _TUNED_NIGHT
 
 
 def decide(evidence: Evidence, contrast_k: float) -> Mask:

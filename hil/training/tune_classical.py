@@ -3,7 +3,7 @@ form.
 
 MOD14's thresholds were set for pixels of 1 km; here pixels are 375 m, where smaller contrasts
 matter. Day and night are searched apart because their thresholds do not interact. Prints the
-values that `hil.applications.classical_fire.TUNED` holds.
+values that `hil.applications.classical_fire.tuned` gives.
 
     python -m hil.training.tune_classical
 """
@@ -17,9 +17,9 @@ from hil.applications.score import Counts, count
 from hil.environment.scene import Scene, make_scene
 
 VALIDATION_SEEDS = range(1_000_000, 1_000_300)  # those of hil.training.hotspot
-CANDIDATES_K = {True: (300.0, 305.0, 310.0, 315.0), False: (275.0, 280.0, 285.0, 290.0, 305.0)}
-DIFFERENCES_K = (4.0, 7.0, 10.0)
-CONTRASTS_K = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0)
+CANDIDATES_K = {True: (310.0, 315.0, 320.0, 325.0), False: (285.0, 290.0, 295.0, 305.0)}
+DIFFERENCES_K = (4.0, 7.0, 10.0, 13.0, 16.0)
+CONTRASTS_K = (4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0)
 
 
 def main() -> None:

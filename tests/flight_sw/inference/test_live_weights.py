@@ -103,6 +103,17 @@ def test_pages_split_off_the_file_are_counted(tmp_path, kib):
     assert split_off_kib(tmp_path, smaps) == kib
 
 
+def test_a_symbolic_link_in_the_path_does_not_hide_the_mapping(compiled, live_dir, tmp_path):
+    """The kernel reports the real path; comparing with another spelling would always say 0."""
+    stage(compiled("small-cnn"), live_dir)
+    (tmp_path / "link").symlink_to(live_dir)
+    with (live_dir / "w.bin").open("r+b") as file:
+        private = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        private[0] ^= 1
+        assert split_off_kib(tmp_path / "link") > 0
+        private.close()
+
+
 def test_a_stray_write_through_a_private_mapping_is_noticed(compiled, live_dir):
     """A page that has split off from the file is one that repairs no longer reach."""
     stage(compiled("small-cnn"), live_dir)
