@@ -39,7 +39,7 @@ def run_emulator(options: EmulatorOptions) -> int:
         UserError: the profile, the link or the node's arguments are wrong.
     """
     profile, silicon = read_profile(options.profile)
-    claim = Claim(options.link)
+    claim = Claim(options.link, options.state_dir)
     try:
         machine = Machine(options, profile, silicon)
         try:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from flight_sw.errors import ProfileError
-from flight_sw.profile import Celsius, Positive, Profile, Section, parse_profile
+from flight_sw.profile import Celsius, Positive, Profile, Section, parse_profile, parse_section
 from hil.environment.power import PowerModel
 from hil.environment.thermal import ThermalNode
 
@@ -47,8 +47,8 @@ class Silicon(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     boot_text: str
 
 
-class _Owner(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Gives messages the path of the section they speak of."""
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    """The profile as the emulator reads it: the other sections are not its business."""
 
     emulated: Silicon
 
@@ -102,11 +102,8 @@ def read_profile(path: Path) -> tuple[Profile, Silicon]:
             f"{path}: no `emulated:` section, so this board cannot be emulated; "
             "take boards/emulated.yaml or add one"
         )
-    try:
-        silicon = msgspec.convert({"emulated": profile.emulated}, _Owner, strict=True).emulated
-    except msgspec.ValidationError as error:
-        text = str(error).replace(" - at `$.", ": at `")
-        raise ProfileError(f"{path}: {text}") from error
+    silicon = parse_section(text, str(path), _File).emulated
+    _check_table(silicon.heat.firmware_table, path)
     return profile, silicon
 
 
@@ -126,3 +123,13 @@ def power_model(profile: Profile, silicon: Silicon) -> PowerModel:
 def thermal_node(silicon: Silicon) -> ThermalNode:
     """The board's thermal model."""
     return ThermalNode(silicon.heat.capacity_j_per_k, silicon.heat.resistance_k_per_w)
+
+
+def _check_table(table: tuple[tuple[float, float], ...], path: Path) -> None:
+    temps = [temp_c for temp_c, _ in table]
+    clocks = [mhz for _, mhz in table]
+    if temps != sorted(set(temps)) or clocks != sorted(clocks, reverse=True) or clocks[-1] <= 0:
+        raise ProfileError(
+            f"{path}: emulated.heat.firmware_table: list rising temperatures, each with a clock "
+            "above zero that never rises"
+        )

@@ -232,3 +232,12 @@ def test_long_paths_are_no_obstacle(launch, tmp_path):
     with RigClient(deep / "board") as rig:
         rig.wait_ready(10)
         assert len(str(deep)) > 108
+
+
+def test_a_boot_loader_may_write_garbage_to_the_line(emulator, profile_file, eventually):
+    """What comes before the software is heard as on a board whose console is not silenced."""
+    board = emulator(profile=profile_file(boot_text='boot_text: "MESS:00 loader" # '))
+    port = open_port(board.link)
+    board.supply.pulse_reset()
+    assert "hello" in greeting(port, eventually, "MESS:00 loader") + greeting(port, eventually)
+    port.close()
