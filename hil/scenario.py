@@ -70,7 +70,10 @@ class PlannedFault(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Surroundings(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the board feels from `at_s` on: its mount's temperature and extra load beside ours."""
+    """What the board feels from `at_s` on: its mount's temperature and extra load beside ours.
+
+    The first one holds before the board gets power, too. `expect` names an event that must follow.
+    """
 
     at_s: Seconds
     mount_c: Celsius

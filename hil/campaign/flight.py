@@ -33,6 +33,7 @@ STALLED_S = 20.0  # without one more answer: what has not come will not come
 SETTLE_S = 15.0
 HOUSEKEEPING_S = 0.25
 CHECK_S = 0.5
+QUIET_S = 0.3
 
 
 Condition = Callable[[], bool]
@@ -105,7 +106,9 @@ class FlightDirector:
 
     def _boot(self) -> None:
         self._recorder.phase("Boot")
-        self._need("boots into SAFE", self._in_mode("SAFE"), BOOT_S)
+        first = self._scenario.environment[0]  # holds before the board gets power, too
+        self._stack.rig.environment(mount_c=first.mount_c, extra_load_w=first.extra_load_w)
+        self._need("boots into SAFE", lambda: self._reported("mode") == "SAFE", BOOT_S)
         self._recorder.ground("First telecommand: ping")
         before_s = time.monotonic()
         self._ground.send("ping").done()
@@ -130,17 +133,27 @@ class FlightDirector:
 
     def _bring_up_board(self) -> None:
         self._recorder.phase("Board on")
+        self._need("board off while in SAFE", lambda: self._reported("board") == "OFF", BOOT_S)
+        self._hear(QUIET_S)  # a board that had power before says its last
+        since_s = self._recorder.now_s
         self._recorder.ground("To NOMINAL: the board gets power")
         self._ground.send("set-mode", mode="NOMINAL").done()
-        self._need("board up", lambda: self._seen("board-up"), BOARD_UP_S)
+        self._need("board up", lambda: self._seen("board-up", since_s), BOARD_UP_S)
+        self._need("models loaded", self._models_told, MODELS_S)
         count = len(self._workload.models)
-        self._need(
-            "models proven live", lambda: self._proven() or self._seen("model-refused"), MODELS_S
-        )
         protected = sum(model.protected for model in self._recorder.models.values())
-        if len(self._recorder.models) < count:
+        self._step(
+            "all models proven live and protected", protected == count, f"{protected} of {count}"
+        )
+
+    def _models_told(self) -> bool:
+        """Ask which models the board has now, what it said before a restart forgotten."""
+        if self._seen("model-refused"):
             raise StackFailed("a model does not load on the board; see events.jsonl")
-        self._step("all models protected", protected == count, f"{protected} of {count}")
+        self._recorder.models.clear()
+        self._ground.send("report-models").done()
+        self._hear(CHECK_S / 5)
+        return len(self._recorder.models) >= len(self._workload.models)
 
     def _population(self) -> Population:
         sizes = dict.fromkeys((FaultKind.WEIGHT_FLIP, FaultKind.VOTE_FLIP), 0)
@@ -252,21 +265,12 @@ class FlightDirector:
     def _hear(self, timeout_s: float) -> None:
         self._recorder.take_all(self._ground.poll(timeout_s))
 
-    def _in_mode(self, mode: str) -> Condition:
-        return lambda: any(
-            event.name == "mode-changed" and event.values.get("after") == mode
-            for event in self._recorder.events
-        ) or self._mode() == mode  # fmt: skip
-
-    def _mode(self) -> object:
+    def _reported(self, name: str) -> object:
         report = self._recorder.housekeeping.get(1)
-        return report.values["mode"] if report else None
+        return report.values[name] if report else None
 
-    def _seen(self, event: str) -> bool:
-        return any(one.name == event for one in self._recorder.events)
-
-    def _proven(self) -> bool:
-        return len(self._recorder.models) >= len(self._workload.models)
+    def _seen(self, event: str, since_s: float = 0.0) -> bool:
+        return any(one.name == event and one.at_s > since_s for one in self._recorder.events)
 
     def _need(self, name: str, condition: Condition, within_s: float) -> None:
         """A step without which there is no flight."""

@@ -109,7 +109,7 @@ class Recorder:
 
     def _tell_withdrawals(self, count: int) -> None:
         what = "1 result is" if count == 1 else f"{count} results are"
-        sentence = f"{what} taken back, for the damaged page may have touched them; computed again"
+        sentence = f"{what} no longer beyond doubt: taken back and computed again"
         self._happened(Source.CTRL, sentence, 2, {"withdrawals": count})
 
     def _take(self, report: Report) -> None:
