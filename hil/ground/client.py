@@ -105,7 +105,7 @@ class Ground:
             PortError: nobody answers there, or the port cannot be opened.
         """
         self._link.connect(within_s)
-        self.wait_until(lambda: self._link.is_synced, FIRST_HOUSEKEEPING_S)
+        self._greet()
 
     def close(self) -> None:
         """Send what waits, keep counters and archive, and hang up; closing twice is harmless."""
@@ -229,11 +229,15 @@ class Ground:
 
         if not self.wait_until(has_room, UNANSWERED_S):
             raise NoAnswer(f"{name}: not sent; {self.why_silent()}")
-        if self._greeted != self._link.opens:  # a restarted controller has moved its counter
-            self._greeted = self._link.opens
-            self.wait_until(lambda: self._link.is_synced, FIRST_HOUSEKEEPING_S)
+        if self._greeted != self._link.opens:
+            self._greet()
         if self._link.is_ahead():
             self._knock()
+
+    def _greet(self) -> None:
+        """Once per opening: a controller that was restarted has moved its counter."""
+        self._greeted = self._link.opens
+        self.wait_until(lambda: self._link.is_synced, FIRST_HOUSEKEEPING_S)
 
     def _knock(self) -> None:
         """Make the payload store a higher counter, at the cost of a ping that it may refuse."""

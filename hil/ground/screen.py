@@ -15,7 +15,14 @@ from flight_sw.dictionary.telemetry import HOUSEKEEPING
 from flight_sw.profile import Profile
 from hil.ground.arguments import usage
 from hil.ground.limits import Level, level_of
-from hil.ground.reports import EventReport, Housekeeping
+from hil.ground.reports import (
+    EventReport,
+    Housekeeping,
+    ModelReport,
+    ParameterReport,
+    RegionReport,
+    Report,
+)
 
 TITLES = {1: "Payload", 2: "Link and board"}
 _STYLES = {Level.GOOD: "", Level.WATCH: "yellow", Level.ALARM: "bold red"}
@@ -110,3 +117,23 @@ def show(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def one_line(report: Report) -> str:
+    """A report for people, in one line."""
+    if isinstance(report, EventReport):
+        return f"event: {report.sentence}"
+    if isinstance(report, ParameterReport):
+        return f"{report.parameter} = {report.value:g}"
+    if isinstance(report, Housekeeping):
+        values = ", ".join(f"{name} {show(value)}" for name, value in report.values.items())
+        return f"housekeeping {report.structure}: {values}"
+    if isinstance(report, RegionReport):
+        return f"region {report.name}: {report.length} bytes at {report.address:#x}"
+    if isinstance(report, ModelReport):
+        guard = "protected" if report.protected else "NOT protected"
+        return (
+            f"model {report.slot}: {report.name}, {report.weight_bytes} bytes of weights, "
+            f"{report.coverage:.4%} proven live, {guard}"
+        )
+    return type(report).__name__

@@ -28,9 +28,10 @@ from hil.ground.reports import (
     Verification,
 )
 from hil.ground.request import CommandFailed, CommandRefused, NoAnswer, Request
-from hil.ground.screen import modes_of, show
+from hil.ground.screen import modes_of, one_line
 
 OK, REJECTED, NOBODY = 0, 1, 69  # 69: EX_UNAVAILABLE of sysexits.h
+CONNECT_S = 0.3  # whoever types can type again
 AFTERMATH_S = 0.4  # events that a telecommand causes come down with the next step
 HOUSEKEEPING_SERVICE = 3
 REPLAY_S = 3.0
@@ -69,7 +70,7 @@ def send(bench: Bench, name: str, words: Sequence[str], options: SendOptions) ->
     values = parse_arguments(command, words)
     ground = bench.ground()
     try:
-        ground.connect()
+        ground.connect(CONNECT_S)
     except PortError as error:
         return _nobody(error, bench, as_json=options.as_json)
     try:
@@ -106,7 +107,7 @@ def replay(bench: Bench, *, as_json: bool) -> int:
     """Send the last telecommand's bytes again; 1 if they are refused, as they must be."""
     ground = bench.ground()
     try:
-        ground.connect()
+        ground.connect(CONNECT_S)
     except PortError as error:
         return _nobody(error, bench, as_json=as_json)
     try:
@@ -167,26 +168,7 @@ def _tell(command: Command, answer: dict[str, Any], reports: Sequence[Report]) -
     if answer["note"]:
         console.print(f"  {answer['note']}", markup=False)
     for report in reports:
-        console.print(f"  {_line(report)}", markup=False)
-
-
-def _line(report: Report) -> str:
-    if isinstance(report, EventReport):
-        return f"event: {report.sentence}"
-    if isinstance(report, ParameterReport):
-        return f"{report.parameter} = {report.value:g}"
-    if isinstance(report, Housekeeping):
-        values = ", ".join(f"{name} {show(value)}" for name, value in report.values.items())
-        return f"housekeeping {report.structure}: {values}"
-    if isinstance(report, RegionReport):
-        return f"region {report.name}: {report.length} bytes at {report.address:#x}"
-    if isinstance(report, ModelReport):
-        guard = "protected" if report.protected else "NOT protected"
-        return (
-            f"model {report.slot}: {report.name}, {report.weight_bytes} bytes of weights, "
-            f"{report.coverage:.4%} proven live, {guard}"
-        )
-    return type(report).__name__
+        console.print(f"  {one_line(report)}", markup=False)
 
 
 def _speaks_of_replay(report: Report) -> bool:

@@ -12,8 +12,8 @@ from flight_sw.errors import PortError
 from hil.ground.client import Ground
 from hil.ground.plain import plain
 from hil.ground.reports import EventReport, Housekeeping
-from hil.ground.screen import overview
-from hil.ground.send_command import NOBODY, OK, Bench
+from hil.ground.screen import clock, one_line, overview
+from hil.ground.send_command import CONNECT_S, NOBODY, OK, Bench
 
 EVENTS_SHOWN = 12
 REFRESH_PER_S = 4
@@ -27,14 +27,16 @@ def watch(bench: Bench, *, once: bool, as_json: bool) -> int:
     try:
         if once:
             return _once(ground, bench, as_json=as_json)
-        return _lines(ground) if as_json else _live(ground, bench)
+        if as_json or not sys.stdout.isatty():
+            return _lines(ground, as_json=as_json)
+        return _live(ground, bench)
     finally:
         ground.close()
 
 
 def _once(ground: Ground, bench: Bench, *, as_json: bool) -> int:
     try:
-        ground.connect()
+        ground.connect(CONNECT_S)
     except PortError as error:
         if not bench.url.startswith("tcp://"):
             raise
@@ -56,11 +58,15 @@ def _once(ground: Ground, bench: Bench, *, as_json: bool) -> int:
     return OK
 
 
-def _lines(ground: Ground) -> int:
+def _lines(ground: Ground, *, as_json: bool) -> int:
+    """One line per report, for files and pipes; for people without the routine of verification."""
     _open_patiently(ground)
     while True:
         for report in ground.poll(RETRY_S):
-            sys.stdout.write(json.dumps(plain(report)) + "\n")
+            if as_json:
+                sys.stdout.write(json.dumps(plain(report)) + "\n")
+            elif isinstance(report, EventReport | Housekeeping):
+                sys.stdout.write(f"{clock(report.time)} {one_line(report)}\n")
         sys.stdout.flush()
 
 
