@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hil.applications.classical_fire import Ancillary, detect_fires
+from hil.applications.classical_fire import Ancillary, detect_fires, tuned
 
 SHAPE = (40, 40)
 DAY = Ancillary(True, np.zeros(SHAPE, bool), np.full(SHAPE, 180.0))
@@ -76,3 +76,12 @@ def test_no_background_no_contextual_fire():
     """Surrounded by cloud there is nothing to compare with, so only the absolute test counts."""
     bands = _scene(250.0, 245.0, [(10, 10, 330.0, 300.0), (20, 20, 364.0, 300.0)])
     assert _found(bands, DAY) == {(20, 20)}
+
+
+def test_thresholds_tuned_for_small_pixels_find_cooler_fires_at_night():
+    """By night a fire far below 305 K stands out; by day the tuned test asks for more contrast."""
+    night = _scene(280.0, 279.5, [(10, 10, 296.0, 281.0)])
+    assert _found(night, NIGHT) == set()
+    assert set(map(tuple, np.argwhere(detect_fires(night, NIGHT, tuned(NIGHT))))) == {(10, 10)}
+    day = _scene(303.0, 298.0, [(10, 10, 312.0, 301.0)])
+    assert not detect_fires(day, DAY, tuned(DAY)).any()
