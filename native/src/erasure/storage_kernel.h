@@ -47,7 +47,7 @@ void VA_FN(storage_dot)(const uint8_t *const *source, size_t sources, uint8_t *c
 
 /* No multiplication at all: Horner over the bits of the coefficients, doubling between them. The
  * sources that take part in each bit are listed once for each output and then XORed strip by strip. */
-#define VA_STRIP_VECTORS (VA_WIDTH == 8 ? 4u : 8u)
+#define VA_STRIP_VECTORS 8u
 #define VA_CHUNK 2048u /* bytes of each source worked on for all outputs while they are in cache */
 
 VA_INLINE void VA_FN(storage_row)(const uint8_t *const *source, uint8_t *out, const uint8_t *list,

@@ -2,14 +2,7 @@
 #ifndef VA_GF_VECTOR_H
 #define VA_GF_VECTOR_H
 
-#if VA_WIDTH == 8
-VA_INLINE va_vec va_double(va_vec v, uint8_t feedback)
-{
-    va_vec top = v & 0x8080808080808080u;
-    va_vec carried = (top >> 7) * feedback;
-    return ((v ^ top) << 1) ^ carried;
-}
-#elif VA_WIDTH == 64
+#if VA_WIDTH == 64
 VA_INLINE va_vec va_double(va_vec v, uint8_t feedback)
 {
     __m512i doubled = _mm512_add_epi8((__m512i)v, (__m512i)v);

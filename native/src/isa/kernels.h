@@ -8,6 +8,7 @@
 #include "vanallen.h"
 
 #define VA_TMR_BLOCK 512u
+#define VA_RS_LOCATOR 64u /* room for a locator: 33 coefficients, padded to the widest vector */
 
 /* What differs between machines of one level. */
 #define VA_FEATURE_CLFLUSHOPT 1u
@@ -32,6 +33,7 @@ uint32_t va_isa_features(void);
     void va_##isa##_storage_dot(const uint8_t *const *source, size_t sources, uint8_t *const *out,   \
                                 size_t outs, const uint8_t *coefficient, size_t from, size_t length); \
     void va_##isa##_rs_parity(const uint8_t *data, uint8_t *parity, uint32_t dual);                  \
+    uint32_t va_##isa##_rs_massey(const uint8_t *syndromes, uint32_t erasures, uint8_t *locator);    \
     void va_##isa##_rs_syndromes(const uint8_t *remainder, uint8_t *syndromes);                      \
     void va_##isa##_rs_evaluate(const uint8_t *coefficient, size_t count, uint8_t *values);
 

@@ -1,4 +1,6 @@
-/* Every kernel, built for one instruction set: portable, 8-byte vectors. */
+/* Every kernel without one intrinsic: 16-byte vectors of the compiler's own, which it lowers to whatever
+ * the machine has, plain 64-bit words included. */
 #define VA_SUFFIX portable
-#define VA_WIDTH 8
+#define VA_WIDTH 16
+#define VA_PLAIN
 #include "isa/all_kernels.h"

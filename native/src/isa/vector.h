@@ -1,4 +1,4 @@
-/* One vector type whose width the including translation unit chooses with VA_WIDTH (8, 16, 32, 64).
+/* One vector type whose width the including translation unit chooses with VA_WIDTH (16, 32, 64).
  *
  * Plain XOR, AND and OR come from the compiler's vector extension; only "is any bit set" and the
  * three-way XOR differ between instruction sets. */
@@ -7,17 +7,12 @@
 
 #include <stdint.h>
 #include <string.h>
-#if defined(__SSE2__) && VA_WIDTH > 8
+#if defined(__SSE2__) && !defined(VA_PLAIN)
 #include <immintrin.h>
 #endif
 
-#if VA_WIDTH == 8
-typedef uint64_t va_vec;
-typedef uint64_t va_vec_any __attribute__((aligned(1), may_alias));
-#else
 typedef uint64_t va_vec __attribute__((vector_size(VA_WIDTH)));
 typedef uint64_t va_vec_any __attribute__((vector_size(VA_WIDTH), aligned(1), may_alias));
-#endif
 
 #define VA_INLINE static inline __attribute__((always_inline))
 
@@ -26,23 +21,17 @@ VA_INLINE void va_store(uint8_t *p, va_vec v) { *(va_vec_any *)p = v; }
 
 VA_INLINE va_vec va_splat(uint64_t x)
 {
-#if VA_WIDTH == 8
-    return x;
-#else
     va_vec zero = {0};
     return zero + x;
-#endif
 }
 
 VA_INLINE int va_any(va_vec v)
 {
-#if VA_WIDTH == 8
-    return v != 0;
-#elif VA_WIDTH == 64
+#if VA_WIDTH == 64
     return _mm512_test_epi64_mask((__m512i)v, (__m512i)v) != 0;
 #elif VA_WIDTH == 32
     return !_mm256_testz_si256((__m256i)v, (__m256i)v);
-#elif defined(__SSE2__)
+#elif defined(__SSE2__) && !defined(VA_PLAIN)
     __m128i zero = _mm_cmpeq_epi8((__m128i)v, _mm_setzero_si128());
     return _mm_movemask_epi8(zero) != 0xFFFF;
 #else

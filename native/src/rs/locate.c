@@ -13,7 +13,7 @@
 #define PRIMITIVE 11u /* the roots are powers of alpha^11 */
 
 typedef struct {
-    uint8_t c[PARITY + 2];
+    uint8_t c[VA_RS_LOCATOR];
     uint32_t degree; /* claimed; the leading coefficient may turn out to be zero */
 } polynomial;
 
@@ -21,8 +21,9 @@ static uint8_t times(uint8_t a, uint8_t b);
 static uint32_t log_of(uint8_t a) { return va_table_rs_log[0][a]; }
 static uint32_t erasure_locator(const uint8_t *erased, polynomial *locator);
 static int massey(const uint8_t *syndromes, uint32_t erasures, polynomial *locator);
-static int find_roots(const polynomial *locator, va_rs_errors *found);
-static void find_values(const uint8_t *syndromes, const polynomial *locator, va_rs_errors *found);
+static int find_roots(const polynomial *locator, va_rs_errors *found, uint8_t odd_at[256]);
+static void find_values(const uint8_t *syndromes, const polynomial *locator, const uint8_t odd_at[256],
+                        va_rs_errors *found);
 
 int va_rs_locate(const uint8_t syndromes[32], const uint8_t *erased, va_rs_errors *found)
 {
@@ -32,9 +33,10 @@ int va_rs_locate(const uint8_t syndromes[32], const uint8_t *erased, va_rs_error
         return 0;
     if (!massey(syndromes, erasures, &locator))
         return 0;
-    if (!find_roots(&locator, found))
+    uint8_t odd_at[256];
+    if (!find_roots(&locator, found, odd_at))
         return 0;
-    find_values(syndromes, &locator, found);
+    find_values(syndromes, &locator, odd_at, found);
     return 1;
 }
 
@@ -55,46 +57,28 @@ static uint32_t erasure_locator(const uint8_t *erased, polynomial *locator)
     return count;
 }
 
-/* Shortest register that starts with the erasures and yields the syndromes; 0 when it is too long. */
+/* 0 when the shortest register that yields the syndromes is longer than the code can answer for. */
 static int massey(const uint8_t *syndromes, uint32_t erasures, polynomial *locator)
 {
-    uint8_t previous[PARITY + 2], next[PARITY + 2];
-    uint32_t length = erasures, gap_log = 0; /* log of the discrepancy that `previous` was kept with */
-    memcpy(previous, locator->c, sizeof previous);
-    for (uint32_t step = erasures; step < PARITY; step++) {
-        uint8_t discrepancy = 0;
-        for (uint32_t k = 0; k <= length && k <= step; k++)
-            discrepancy ^= times(locator->c[k], syndromes[step - k]);
-        memmove(previous + 1, previous, sizeof previous - 1); /* times x */
-        previous[0] = 0;
-        if (discrepancy == 0)
-            continue;
-        uint32_t scale = log_of(discrepancy) + 255 - gap_log;
-        for (uint32_t k = 0; k < sizeof next; k++) {
-            uint8_t share = previous[k];
-            if (share != 0)
-                share = va_table_rs_exp[0][(log_of(share) + scale) % 255];
-            next[k] = locator->c[k] ^ share;
-        }
-        if (2 * length <= step + erasures) {
-            memcpy(previous, locator->c, sizeof previous);
-            gap_log = log_of(discrepancy);
-            length = step + 1 + erasures - length;
-        }
-        memcpy(locator->c, next, sizeof next);
-    }
+    uint32_t length = VA_DISPATCH(rs_massey, syndromes, erasures, locator->c);
     locator->degree = length;
-    return 2 * (length - erasures) + erasures <= PARITY && length <= PARITY && length > 0;
+    return 2 * (length - erasures) + erasures <= PARITY;
 }
 
-/* A locator of degree n with fewer than n roots among the places explains nothing. */
-static int find_roots(const polynomial *locator, va_rs_errors *found)
+/* Values of the even and of the odd part of the locator at every place; the odd part is what Forney's
+ * formula divides by. A locator of degree n with fewer than n roots among the places explains nothing. */
+static int find_roots(const polynomial *locator, va_rs_errors *found, uint8_t odd_at[256])
 {
-    uint8_t value[256];
-    VA_DISPATCH(rs_evaluate, locator->c, locator->degree + 1, value);
+    uint8_t even[VA_RS_LOCATOR], odd[VA_RS_LOCATOR], even_at[256];
+    for (uint32_t k = 0; k < VA_RS_LOCATOR; k++) {
+        even[k] = k & 1 ? 0 : locator->c[k];
+        odd[k] = k & 1 ? locator->c[k] : 0;
+    }
+    VA_DISPATCH(rs_evaluate, even, locator->degree + 1, even_at);
+    VA_DISPATCH(rs_evaluate, odd, locator->degree + 1, odd_at);
     found->count = 0;
     for (uint32_t place = 0; place < SYMBOLS; place++) {
-        if (value[place] != 0)
+        if (even_at[place] != odd_at[place])
             continue;
         if (found->count == locator->degree)
             return 0;
@@ -104,16 +88,14 @@ static int find_roots(const polynomial *locator, va_rs_errors *found)
 }
 
 /* Forney: Y = X^-112 * Omega(1/X) / Lambda_odd(1/X), Omega = S * Lambda mod x^32. */
-static void find_values(const uint8_t *syndromes, const polynomial *locator, va_rs_errors *found)
+static void find_values(const uint8_t *syndromes, const polynomial *locator, const uint8_t odd_at[256],
+                        va_rs_errors *found)
 {
-    uint8_t omega[PARITY] = {0}, odd[PARITY + 2] = {0}, omega_at[256], odd_at[256];
-    for (uint32_t k = 0; k <= locator->degree; k++) {
-        odd[k] = k & 1 ? locator->c[k] : 0;
+    uint8_t omega[PARITY] = {0}, omega_at[256];
+    for (uint32_t k = 0; k <= locator->degree; k++)
         for (uint32_t i = 0; i + k < PARITY && i + k < locator->degree; i++)
             omega[i + k] ^= times(locator->c[k], syndromes[i]);
-    }
     VA_DISPATCH(rs_evaluate, omega, locator->degree, omega_at);
-    VA_DISPATCH(rs_evaluate, odd, locator->degree + 1, odd_at);
     for (uint32_t i = 0; i < found->count; i++) {
         uint32_t place = found->place[i];
         uint8_t top = omega_at[place], bottom = odd_at[place];

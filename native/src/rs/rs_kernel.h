@@ -82,6 +82,53 @@ void VA_FN(rs_syndromes)(const uint8_t *remainder, uint8_t *syndromes)
     _mm256_storeu_si256((__m256i *)(void *)syndromes, sum);
 }
 
+/* XOR of all 64 bytes, in every byte. */
+VA_INLINE __m512i VA_FN(rs_total)(__m512i x)
+{
+    x = _mm512_xor_si512(x, _mm512_shuffle_i64x2(x, x, 0x4E));
+    x = _mm512_xor_si512(x, _mm512_shuffle_i64x2(x, x, 0xB1));
+    x = _mm512_xor_si512(x, _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0x4E));
+    x = _mm512_xor_si512(x, _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xB1));
+    x = _mm512_xor_si512(x, _mm512_rol_epi32(x, 16));
+    return _mm512_xor_si512(x, _mm512_rol_epi32(x, 8));
+}
+
+/* Berlekamp-Massey with the polynomials in registers; see the plain one below for the algorithm. */
+uint32_t VA_FN(rs_massey)(const uint8_t *syndromes, uint32_t erasures, uint8_t *locator)
+{
+    const __m512i up = _mm512_set_epi8( /* every byte one place up: times x */
+        62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39,
+        38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15,
+        14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 63);
+    const __mmask64 above_first = ~UINT64_C(1);
+    const __m512i identity = _mm512_set1_epi64(0x0102040810204080);
+    __m512i into = VA_FN(rs_matrix)(0), out_of = VA_FN(rs_matrix)(1);
+    __m512i current = _mm512_gf2p8affine_epi64_epi8(_mm512_loadu_si512(locator), into, 0);
+    __m512i previous = current, window = _mm512_setzero_si512();
+    __m512i kept_inverse = _mm512_set1_epi8(1); /* 1 is 1 in both fields */
+    uint32_t length = erasures;
+    for (uint32_t step = 0; step < VA_RS_PARITY; step++) {
+        __m512i symbol = _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi8((char)syndromes[step]), into, 0);
+        window = _mm512_mask_permutexvar_epi8(symbol, above_first, up, window); /* newest in front */
+        if (step < erasures)
+            continue;
+        __m512i discrepancy = VA_FN(rs_total)(_mm512_gf2p8mul_epi8(current, window));
+        previous = _mm512_maskz_permutexvar_epi8(above_first, up, previous);
+        if (_mm512_test_epi8_mask(discrepancy, discrepancy) == 0)
+            continue;
+        __m512i share = _mm512_gf2p8mul_epi8(_mm512_gf2p8mul_epi8(discrepancy, kept_inverse), previous);
+        __m512i next = _mm512_xor_si512(current, share);
+        if (2 * length <= step + erasures) {
+            previous = current;
+            kept_inverse = _mm512_gf2p8affineinv_epi64_epi8(discrepancy, identity, 0);
+            length = step + 1 + erasures - length;
+        }
+        current = next;
+    }
+    _mm512_storeu_si512(locator, _mm512_gf2p8affine_epi64_epi8(current, out_of, 0));
+    return length;
+}
+
 void VA_FN(rs_evaluate)(const uint8_t *coefficient, size_t count, uint8_t *values)
 {
     __m512i sum[4];
@@ -109,19 +156,42 @@ void VA_FN(rs_evaluate)(const uint8_t *coefficient, size_t count, uint8_t *value
 #error "rows of 32 bytes need vectors of at most 32 bytes"
 #endif
 
-/* Bit `bit` of eight bytes as one byte. */
-VA_INLINE uint32_t VA_FN(rs_plane)(const uint8_t *bytes, int bit)
+/* The next bit plane of 32 bytes, top bit first, one bit for each byte; doubles the bytes. */
+#if VA_WIDTH == 32
+VA_INLINE uint32_t VA_FN(rs_plane)(uint8_t *bytes)
 {
-    uint64_t word;
-    memcpy(&word, bytes, 8);
-    return (uint32_t)(((word >> bit & 0x0101010101010101u) * 0x0102040810204080u) >> 56);
+    __m256i v = _mm256_load_si256((const __m256i *)(void *)bytes);
+    _mm256_store_si256((__m256i *)(void *)bytes, _mm256_add_epi8(v, v));
+    return (uint32_t)_mm256_movemask_epi8(v);
 }
+#elif defined(__SSE2__) && !defined(VA_PLAIN)
+VA_INLINE uint32_t VA_FN(rs_plane)(uint8_t *bytes)
+{
+    __m128i *v = (__m128i *)(void *)bytes, low = _mm_load_si128(v), high = _mm_load_si128(v + 1);
+    _mm_store_si128(v, _mm_add_epi8(low, low));
+    _mm_store_si128(v + 1, _mm_add_epi8(high, high));
+    return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+}
+#else
+VA_INLINE uint32_t VA_FN(rs_plane)(uint8_t *bytes)
+{
+    uint32_t plane = 0;
+    for (uint32_t part = 0; part < 4; part++) {
+        uint64_t word;
+        memcpy(&word, bytes + 8 * part, 8);
+        uint64_t top = word >> 7 & 0x0101010101010101u;
+        plane |= (uint32_t)((top * 0x0102040810204080u) >> 56) << 8 * part;
+        word = (word & 0x7F7F7F7F7F7F7F7Fu) << 1;
+        memcpy(bytes + 8 * part, &word, 8);
+    }
+    return plane;
+}
+#endif
 
 /* Sum of byte i times row i, Horner over the bits: the rows are stored as sums of every subset of four,
  * so that one load serves four bytes of one bit plane ("four Russians"), and only doublings depend on
- * one another. `bytes` is padded to a multiple of 8. */
-VA_INLINE void VA_FN(rs_rows)(const uint8_t (*sums)[512], size_t bytes_padded, const uint8_t *bytes,
-                              uint8_t *result)
+ * one another. `bytes` is a multiple of 32 long, 32-byte aligned, and used up. */
+VA_INLINE void VA_FN(rs_rows)(const uint8_t (*sums)[512], size_t length, uint8_t *bytes, uint8_t *result)
 {
     va_vec sum[VA_ROW_VECTORS];
     for (int v = 0; v < VA_ROW_VECTORS; v++)
@@ -129,12 +199,15 @@ VA_INLINE void VA_FN(rs_rows)(const uint8_t (*sums)[512], size_t bytes_padded, c
     for (int bit = 7; bit >= 0; bit--) {
         for (int v = 0; v < VA_ROW_VECTORS; v++)
             sum[v] = va_double(sum[v], 0x87);
-        for (size_t at = 0; at < bytes_padded; at += 8) {
-            uint32_t plane = VA_FN(rs_plane)(bytes + at, bit);
-            const uint8_t *low = sums[at / 4] + 32 * (plane & 15);
-            const uint8_t *high = sums[at / 4 + 1] + 32 * (plane >> 4);
-            for (int v = 0; v < VA_ROW_VECTORS; v++)
-                sum[v] = va_xor3(sum[v], va_load(low + v * VA_WIDTH), va_load(high + v * VA_WIDTH));
+        for (size_t at = 0; at < length; at += 32) {
+            uint64_t plane = (uint64_t)VA_FN(rs_plane)(bytes + at) << 5; /* rows are 32 bytes */
+            const uint8_t *group = sums[at / 4];
+            for (int n = 0; n < 8; n += 2) {
+                const uint8_t *low = group + 512 * n + (plane >> 4 * n & 0x1E0);
+                const uint8_t *high = group + 512 * (n + 1) + (plane >> 4 * (n + 1) & 0x1E0);
+                for (int v = 0; v < VA_ROW_VECTORS; v++)
+                    sum[v] ^= va_load(low + v * VA_WIDTH) ^ va_load(high + v * VA_WIDTH);
+            }
         }
     }
     for (int v = 0; v < VA_ROW_VECTORS; v++)
@@ -143,9 +216,10 @@ VA_INLINE void VA_FN(rs_rows)(const uint8_t (*sums)[512], size_t bytes_padded, c
 
 void VA_FN(rs_parity)(const uint8_t *data, uint8_t *parity, uint32_t dual)
 {
-    uint8_t padded[224];
-    for (int i = 0; i < VA_RS_DATA; i++)
-        padded[i] = dual ? va_table_rs_from_dual[0][data[i]] : data[i];
+    _Alignas(32) uint8_t padded[224];
+    memcpy(padded, data, VA_RS_DATA);
+    for (int i = 0; dual && i < VA_RS_DATA; i++)
+        padded[i] = va_table_rs_from_dual[0][data[i]];
     padded[VA_RS_DATA] = 0;
     VA_FN(rs_rows)(va_table_rs_parity, sizeof padded, padded, parity);
     for (int i = 0; dual && i < VA_RS_PARITY; i++)
@@ -154,13 +228,20 @@ void VA_FN(rs_parity)(const uint8_t *data, uint8_t *parity, uint32_t dual)
 
 void VA_FN(rs_syndromes)(const uint8_t *remainder, uint8_t *syndromes)
 {
-    VA_FN(rs_rows)(va_table_rs_syndrome, VA_RS_PARITY, remainder, syndromes);
+    _Alignas(32) uint8_t bytes[VA_RS_PARITY];
+    memcpy(bytes, remainder, sizeof bytes);
+    VA_FN(rs_rows)(va_table_rs_syndrome, sizeof bytes, bytes, syndromes);
 }
 
 /* Horner over the bits of the coefficients: masks and doublings, no multiplication. */
 void VA_FN(rs_evaluate)(const uint8_t *coefficient, size_t count, uint8_t *values)
 {
     enum { STRIP = 4 };
+    uint8_t term[VA_RS_LOCATOR];
+    size_t terms = 0;
+    for (size_t k = 0; k < count; k++)
+        if (coefficient[k] != 0)
+            term[terms++] = (uint8_t)k;
     for (size_t at = 0; at < 256; at += STRIP * VA_WIDTH) {
         va_vec sum[STRIP];
         for (int v = 0; v < STRIP; v++)
@@ -168,15 +249,55 @@ void VA_FN(rs_evaluate)(const uint8_t *coefficient, size_t count, uint8_t *value
         for (int bit = 7; bit >= 0; bit--) {
             for (int v = 0; v < STRIP; v++)
                 sum[v] = va_double(sum[v], 0x87);
-            for (size_t k = 0; k < count; k++) {
-                va_vec mask = va_splat(0 - (uint64_t)(coefficient[k] >> bit & 1));
+            for (size_t t = 0; t < terms; t++) {
+                va_vec mask = va_splat(0 - (uint64_t)(coefficient[term[t]] >> bit & 1));
                 for (int v = 0; v < STRIP; v++)
-                    sum[v] ^= mask & va_load(va_table_rs_power[k] + at + (size_t)v * VA_WIDTH);
+                    sum[v] ^= mask & va_load(va_table_rs_power[term[t]] + at + (size_t)v * VA_WIDTH);
             }
         }
         for (int v = 0; v < STRIP; v++)
             va_store(values + at + (size_t)v * VA_WIDTH, sum[v]);
     }
+}
+
+/* Shortest register that starts with the erasure locator and yields the syndromes (Berlekamp-Massey).
+ * `locator` (VA_RS_LOCATOR bytes) holds the erasure locator and then the result; returns the length. */
+uint32_t VA_FN(rs_massey)(const uint8_t *syndromes, uint32_t erasures, uint8_t *locator)
+{
+    const uint8_t *exp = va_table_rs_exp[0], *log = va_table_rs_log[0];
+    uint8_t previous[VA_RS_LOCATOR];
+    uint32_t length = erasures, shift = 0; /* `previous` stands for x^shift times itself */
+    uint32_t kept_log = 0;                 /* log of the discrepancy that `previous` was kept with */
+    memcpy(previous, locator, sizeof previous);
+    for (uint32_t step = erasures; step < VA_RS_PARITY; step++) {
+        uint8_t discrepancy = 0;
+        for (uint32_t k = 0; k <= length && k <= step; k++)
+            if (locator[k] != 0 && syndromes[step - k] != 0)
+                discrepancy ^= exp[log[locator[k]] + log[syndromes[step - k]]];
+        shift++;
+        if (discrepancy == 0)
+            continue;
+        uint32_t scale = (log[discrepancy] + 255u - kept_log) % 255;
+        uint32_t grown = step + 1 + erasures - length;
+        int grows = grown > length;
+        uint32_t top = grows ? grown : length;
+        if (!grows) {
+            for (uint32_t k = shift; k <= top; k++)
+                if (previous[k - shift] != 0)
+                    locator[k] ^= exp[log[previous[k - shift]] + scale];
+            continue;
+        }
+        uint8_t before[VA_RS_LOCATOR];
+        memcpy(before, locator, sizeof before);
+        for (uint32_t k = shift; k <= top; k++)
+            if (previous[k - shift] != 0)
+                locator[k] ^= exp[log[previous[k - shift]] + scale];
+        memcpy(previous, before, sizeof previous);
+        kept_log = log[discrepancy];
+        length = grown;
+        shift = 0;
+    }
+    return length;
 }
 
 #endif
