@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flight_sw.errors import UserError, VanAllenError
+from flight_sw.errors import PortError, UserError, VanAllenError
 from hil import board_files, places
 from hil.bench import Board, Json, board_app, keys_app, read_keys
 
@@ -215,6 +215,8 @@ def _bench(space: str, board: str, keys: Path | None, state: Path | None) -> Any
 
 def _shipped_slots(link: Path) -> Path:
     """The shipped models in a board's slots, compiled for this machine."""
+    if not link.parent.is_dir():
+        raise PortError(f"{link.parent}: no such folder; name a link in a folder that exists")
     from hil.shipped_slots import fill_slots
 
     return fill_slots(link.with_name(link.name + ".models"))

@@ -70,7 +70,7 @@ def _value(command: Command, field: Field, text: str) -> Value:
 
 
 def _placeholder(field: Field) -> str:
-    if field.kind is Kind.ENUM:
+    if field.choices:
         return "|".join(field.choices) if len(field.choices) <= CHOICES_SHOWN else "NAME"
     if field.kind is Kind.BYTES:
         return "@FILE"

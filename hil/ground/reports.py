@@ -153,6 +153,15 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """A report that the dictionary declares and that has no class of its own here."""
+
+    time: float
+    name: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A sound packet of a kind that the dictionary does not declare."""
 
@@ -174,6 +183,7 @@ Report = (
     | RegionReport
     | ParameterReport
     | Alive
+    | Declared
     | Unknown
 )
 
@@ -193,7 +203,7 @@ def decode_report(telemetry: Telemetry) -> Report:
     if declared is None:
         return Unknown(telemetry.time, *code, telemetry.data)
     values = decode(declared.fields, telemetry.data)
-    return _MAKERS[declared.name](telemetry.time, declared.name, values)
+    return _MAKERS.get(declared.name, Declared)(telemetry.time, declared.name, values)
 
 
 def _housekeeping(telemetry: Telemetry) -> Housekeeping:

@@ -25,6 +25,7 @@ from hil.ground.reports import (
 )
 
 TITLES = {1: "Payload", 2: "Link and board"}
+_COUNTED = "refused_"  # one counter per reason: only those that have counted are shown
 _STYLES = {Level.GOOD: "", Level.WATCH: "yellow", Level.ALARM: "bold red"}
 _SEVERITIES = {
     Severity.INFO: "dim",
@@ -38,7 +39,8 @@ def overview(
     latest: Mapping[int, Housekeeping], events: Iterable[EventReport], profile: Profile, title: str
 ) -> RenderableType:
     """Everything `vanallen watch` shows; `latest` by structure number."""
-    tables = [_structure(number, latest.get(number), profile) for number in HOUSEKEEPING]
+    shown = sorted({*TITLES, *latest})
+    tables = [_structure(number, latest.get(number), profile) for number in shown]
     return Group(Text(title, style="bold"), Columns(tables, padding=(0, 3)), event_table(events))
 
 
@@ -90,7 +92,7 @@ def clock(time: float) -> str:
 
 def _structure(number: int, sample: Housekeeping | None, profile: Profile) -> Table:
     when = clock(sample.time) if sample else "no sample yet"
-    title = f"{TITLES[number]}  {when}"
+    title = f"{TITLES.get(number, f'Structure {number}')}  {when}"
     table = Table(
         title=title,
         title_justify="left",
@@ -105,6 +107,8 @@ def _structure(number: int, sample: Housekeeping | None, profile: Profile) -> Ta
     for field in HOUSEKEEPING[number]:
         if sample is None:
             table.add_row(field.name, "–", field.unit)  # noqa: RUF001 a dash for no value
+            continue
+        if field.name.startswith(_COUNTED) and not sample.values[field.name]:
             continue
         style = _STYLES[level_of(field.name, sample.values, profile)]
         value = Text(show(sample.values[field.name]), style=style)

@@ -12,7 +12,7 @@ from flight_sw.errors import PortError
 from hil.ground.client import Ground
 from hil.ground.plain import plain
 from hil.ground.reports import EventReport, Housekeeping
-from hil.ground.screen import clock, one_line, overview
+from hil.ground.screen import TITLES, clock, one_line, overview
 from hil.ground.send_command import CONNECT_S, NOBODY, OK, Bench
 
 EVENTS_SHOWN = 12
@@ -42,7 +42,7 @@ def _once(ground: Ground, bench: Bench, *, as_json: bool) -> int:
             raise
         sys.stderr.write(f"vanallen: {error}\n")
         return NOBODY
-    complete = ground.wait_until(lambda: len(_latest(ground)) == len(HOUSEKEEPING), ONCE_S)
+    complete = ground.wait_until(lambda: set(TITLES) <= set(_latest(ground)), ONCE_S)
     if not complete:
         sys.stderr.write(f"vanallen: no housekeeping: {ground.why_silent()}\n")
         return NOBODY

@@ -45,6 +45,8 @@ def value_of(field: Field) -> st.SearchStrategy[Value]:
         return st.sampled_from(field.choices)
     if field.kind is Kind.BOOL:
         return st.booleans()
+    if field.choices:  # several of them, joined by commas
+        return st.lists(st.sampled_from(field.choices), max_size=5).map(",".join)
     return st.text(max_size=60) if field.kind is Kind.TEXT else st.binary(max_size=60)
 
 

@@ -1,6 +1,6 @@
 """Telemetry to reports: every kind is decoded, and nothing that arrives can crash the ground."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from flight_sw.dictionary.events import EVENT_NAMES, Severity
 from flight_sw.dictionary.field import Value, encode
 from flight_sw.dictionary.reason import Reason
-from flight_sw.dictionary.telemetry import BY_NAME, HOUSEKEEPING, REPORTS
+from flight_sw.dictionary.telemetry import BY_CODE, BY_NAME, HOUSEKEEPING, REPORTS
 from flight_sw.errors import DecodeError
 from flight_sw.space_link.packet import Telemetry
 from hil.ground.reports import (
     Alive,
+    Declared,
     EventReport,
     Housekeeping,
     JobConfirmed,
@@ -110,8 +111,8 @@ def test_results_and_models() -> None:
     assert model == ModelReport(TIME, 1, "hotspot", 1.0, True, 8, 4, 4, "0" * 16)
 
 
-def test_every_declared_report_has_a_class_with_its_fields() -> None:
-    """A report added to the dictionary fails here until the ground has a class for it."""
+def test_a_class_has_every_field_of_its_report() -> None:
+    """A field added to a report fails here until its class has it too."""
     classes = {
         "result": Result,
         "withdrawal": Withdrawal,
@@ -123,9 +124,20 @@ def test_every_declared_report_has_a_class_with_its_fields() -> None:
         "parameter": ParameterReport,
         **{stage.value: Verification for stage in Stage},
     }
-    for declared in REPORTS:
-        names = {field.name for field in fields(classes[declared.name])}
-        assert {field.name for field in declared.fields} <= names
+    for name, kind in classes.items():
+        names = {field.name for field in fields(kind)}
+        assert {field.name for field in BY_NAME[name].fields} <= names
+
+
+def test_a_declared_report_without_a_class_keeps_its_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A report that the dictionary gains is decoded at once, by name."""
+    new = replace(BY_NAME["withdrawal"], name="brand-new", service=200)
+    monkeypatch.setitem(BY_CODE, (200, new.subtype), new)
+    data = encode(new.fields, {"job": 9, "attempt": 2})
+    decoded = decode_report(telemetry(200, new.subtype, data))
+    assert decoded == Declared(TIME, "brand-new", {"job": 9, "attempt": 2})
 
 
 def test_an_event_has_severity_values_and_a_sentence() -> None:
