@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hil.campaign.feeder import Feeder
 from hil.campaign.plan import Population, expected_upsets_per_s, plan
+from hil.campaign.plots import PlantSample
 from hil.campaign.record import Planned
 from hil.campaign.recorder import Recorder
 from hil.campaign.report import Step
@@ -34,6 +35,7 @@ SETTLE_S = 15.0
 HOUSEKEEPING_S = 0.25
 CHECK_S = 0.5
 QUIET_S = 0.3
+SAMPLE_PERIOD_S = 0.1
 
 
 Condition = Callable[[], bool]
@@ -73,6 +75,7 @@ class FlightDirector:
         self._story = story
         self._steps: list[Step] = []
         self._check_due_s = 0.0
+        self._sample_due_s = 0.0
 
     def fly(self, seed: int) -> Flown:
         """All phases in order.
@@ -91,7 +94,6 @@ class FlightDirector:
             self._stack.rig, self._recorder.injections, timeline.numbers, self._stack.weights
         )
         self._note_look(damaged)
-        timeline.sample()
         return Flown(
             plan=faults,
             population=population,
@@ -264,6 +266,17 @@ class FlightDirector:
 
     def _hear(self, timeout_s: float) -> None:
         self._recorder.take_all(self._ground.poll(timeout_s))
+        if self._recorder.now_s >= self._sample_due_s:
+            self._sample_due_s = self._recorder.now_s + SAMPLE_PERIOD_S
+            self._sample()
+
+    def _sample(self) -> None:
+        """Note the board's true state."""
+        plant = self._stack.rig.plant()
+        clock_mhz = plant.clock_mhz if plant.powered else 0.0
+        self._recorder.sample(
+            PlantSample(self._recorder.now_s, plant.temp_c, plant.mount_c, plant.power_w, clock_mhz)
+        )
 
     def _reported(self, name: str) -> object:
         report = self._recorder.housekeeping.get(1)

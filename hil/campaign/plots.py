@@ -178,7 +178,6 @@ def _draw_faults(axis: Any, traces: Traces, lanes: list[str]) -> None:
             axis.plot([one.answered_s], [row], marker="|", ms=8, mew=1.4, ls="none", color=colour)
     axis.set_yticks(range(len(lanes)), lanes, fontsize=8, color=INK)
     axis.set_ylim(max(1, len(lanes)) - 0.5, -0.5)
-    axis.set_ylabel("faults")
     for outcome in dict.fromkeys(one.outcome for one in traces.judged):
         axis.plot([], [], marker="s", ls="none", color=COLOURS[outcome], label=outcome.value)
     if traces.judged:

@@ -76,9 +76,10 @@ class Story:
 
     def table(self, title: str, rows: Mapping[str, str], bad: frozenset[str] = frozenset()) -> None:
         """Name and value, line by line; the names in `bad` stand out."""
-        table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+        table = Table(show_header=False)
         for name, value in rows.items():
             table.add_row(name, value, style="bold red" if name in bad else "")
+        self._console.print(Text(title, style="bold red" if bad else "bold green"))
         self._console.print(table)
 
     def say(self, sentence: str) -> None:

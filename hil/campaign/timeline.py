@@ -10,15 +10,13 @@ from typing import Protocol
 
 from flight_sw.radiation.native import CHECK_BYTES
 from hil.campaign.plan import to_inject
-from hil.campaign.plots import PlantSample
 from hil.campaign.record import Injection, Planned
 from hil.campaign.recorder import Recorder
 from hil.campaign.residue import VOTED_PREFIX, name_of
 from hil.faults.catalog import Fault
-from hil.faults.rig_messages import EnvironmentReport, Hit, Injected, PlantReport
+from hil.faults.rig_messages import EnvironmentReport, Hit, Injected
 from hil.scenario import Surroundings
 
-SAMPLE_PERIOD_S = 0.1
 CRC_BYTES = 4
 
 
@@ -31,10 +29,6 @@ class Rig(Protocol):
 
     def environment(self, *, mount_c: float, extra_load_w: float) -> EnvironmentReport:
         """Change what acts on the board."""
-        ...
-
-    def plant(self) -> PlantReport:
-        """The board's true state."""
         ...
 
 
@@ -58,7 +52,6 @@ class Timeline:
         self._recorder = recorder
         self._faults = deque(plan)
         self._changes = deque(changes)
-        self._sample_due_s = 0.0
 
     @property
     def next_s(self) -> float:
@@ -72,18 +65,6 @@ class Timeline:
             self._surround(self._changes.popleft())
         while self._faults and self._faults[0].at_s <= now_s:
             self._inject(self._faults.popleft())
-        if self._recorder.now_s >= self._sample_due_s:
-            self._sample_due_s = self._recorder.now_s + SAMPLE_PERIOD_S
-            self.sample()
-
-    def sample(self) -> None:
-        """Note the board's true state."""
-        plant = self._rig.plant()
-        clock_mhz = plant.clock_mhz if plant.powered else 0.0
-        sample = PlantSample(
-            self._recorder.now_s, plant.temp_c, plant.mount_c, plant.power_w, clock_mhz
-        )
-        self._recorder.sample(sample)
 
     def _surround(self, change: Surroundings) -> None:
         self._rig.environment(mount_c=change.mount_c, extra_load_w=change.extra_load_w)
