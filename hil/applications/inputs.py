@@ -4,6 +4,7 @@ Every mistake becomes one line that names the file, the row or the page, and the
 """
 
 import csv
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,15 @@ MAX_IMAGE_PIXELS = 64_000_000
 MAX_ARRAY_BYTES = 1 << 30
 _IMAGES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _KNOWN = (".npy", ".csv", *_IMAGES)
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    Image.DecompressionBombError,
+)
 _CHANNEL_MODES = {1: "L", 3: "RGB"}
 
 Array = npt.NDArray[np.generic]
@@ -121,13 +131,14 @@ def _read_image(path: Path, spec: TensorSpec) -> list[JobInput]:
         raise ModelError(f"{path}: the model takes {_shape(spec.shape)}, not an image; give .npy")
     channels = spec.shape[1]
     try:
-        with Image.open(path) as image:
+        # Pillow warns of damage that it then raises as one of many kinds of error.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             if image.width * image.height > MAX_IMAGE_PIXELS:
                 raise ModelError(f"{path}: more than {MAX_IMAGE_PIXELS} pixels; cut it into parts")
             planes = _planes(path, image, channels)
     except UnidentifiedImageError as error:
         raise ModelError(f"{path}: not an image that can be read; save it anew") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _DAMAGED as error:
         raise ModelError(f"{path}: damaged image: {_first_line(error)}; copy it again") from error
     return [
         JobInput(name, _checked(path, name, piece, spec))
