@@ -3,8 +3,7 @@ file.
 
 Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. Three
 forms are tried, fastest first, until the proof finds one protectable: saved packed blobs (as
-fast as a default session), the same with shifted 8-bit convolutions, packing off. Recipe:
-notes/inference.md 1.2 to 1.4.
+fast as a default session), the same with shifted 8-bit convolutions, packing off.
 """
 
 import contextlib

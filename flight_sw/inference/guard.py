@@ -4,7 +4,6 @@ A range clip bounds what a flipped exponent can do (Chen, Li, Pattabiraman: Rang
 each Relu becomes a clip to what calibration has seen, at next to no cost. A checksum (Huang,
 Abraham 1984) computes a dense layer's sum over its outputs a second time from the summed
 weights; the two differ by more than rounding only if a weight, or the arithmetic, was wrong.
-Costs: notes/inference.md 2.
 
 Runs where models are compiled. The guarded model is an ordinary ONNX file; with checksums it has
 one more output, `RESIDUAL_OUTPUT`: one number per layer, scaled so that more than 1 is an alarm.
@@ -26,7 +25,8 @@ from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_option
 from flight_sw.inference.tensors import Tensor
 
 RANGE_MARGIN = 1.5  # clips lie this factor above what calibration has seen
-ALARM_MARGIN = 16.0  # no false alarm on 512 test images at this factor (notes/inference.md 2)
+# Rounding differs with the input; an alarm that is wrong costs a re-run, so the margin is generous.
+ALARM_MARGIN = 16.0
 _FLOAT_EPS = float(np.finfo(np.float32).eps)
 
 

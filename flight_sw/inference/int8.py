@@ -3,7 +3,8 @@
 Weights with zero point 0 take a kernel whose packed copy lives on the heap only and is never
 saved, so no flip or repair in the file would reach it. Weight and zero point are both lowered by
 one: w - z stays the same, the ordinary packed kernel is used, and its packed copy is saved.
-Costs about 1.2 times the run time (notes/inference.md 1.4), against 3 times with packing off.
+It is slower than the hidden
+kernel and much faster than packing off.
 """
 
 import tempfile

@@ -2,7 +2,7 @@
 
 The graph was optimised when it was compiled; optimising again would fold weights into private
 copies. Packing stays as it was at compile time: with saved packed blobs onnxruntime uses them in
-place. Recipe and measurements: notes/inference.md 1.2.
+place.
 """
 
 from pathlib import Path

@@ -79,7 +79,7 @@ def test_telemetry_anomaly_scores_as_its_card_says():
 
 @pytest.mark.parametrize(("ranges", "least"), [(TRAINING, 0.95), (SECOND, 0.88)])
 def test_hotspot_finds_fires_in_scenes_it_has_not_seen(ranges, least):
-    """In both worlds the network is at least as good as the classical test, which works too."""
+    """Network and classical test both work in both worlds; which is better is for the card."""
     twin = GoldenTwin(find_model("hotspot"))
     threshold = read_card(find_model("hotspot")).threshold
     scenes = [make_scene(seed, ranges) for seed in SCENES]
