@@ -1,32 +1,48 @@
-"""A region of live bytes under protection: check lines, CRCs, and a golden copy behind them.
+"""A region of live bytes under protection, in tiers: check lines, parity pages, golden copy.
 
-Three witnesses speak for each 4 KiB page: its check lines, its CRC-32C (seeded with the page number)
-and the golden copy. One alone never decides: a repair needs a second witness, else the page is LOST
-and its owner must act. Clean pages cost one native call for a whole run.
+Every page of 4 KiB has a CRC-32C seeded with its number (tier 0), which locates and confirms. Check
+lines mend flips in place (tier 1), P and Q pages rebuild any two pages of a group of 64 (tier 2), the
+golden copy answers for the rest (tier 3). One witness alone never decides: a repair needs a second,
+else the page is LOST and its owner must act. A page that does not take its mend is RETIRED, reported
+once. Clean pages cost one native call for a whole run.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, unique
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flight_sw.errors import StoreError
 from flight_sw.radiation import native
-from flight_sw.radiation.native import CHECK_BYTES, PAGE_BYTES, Depth, PageOutcome
+from flight_sw.radiation.native import CHECK_BYTES, GROUP_PAGES, PAGE_BYTES
+from flight_sw.radiation.outcome import Depth, PageEvent, PageOutcome
+
+# Where the processor does not name its last cache; no board in question has more than 4 MiB.
+CACHE_BYTES_ASSUMED: Final = 8 << 20
 
 GoldenReader = Callable[[int], bytes]
 
 
 @unique
+class Profile(Enum):
+    """How much memory protection may cost: 3.2 % or 15.7 % of the region."""
+
+    LIGHT = "light"  # CRC and parity pages
+    FULL = "full"  # check lines as well
+
+
+@unique
 class Tier(Enum):
-    """Which tier settled a page, or that none could."""
+    """How a page was settled, or that nothing could."""
 
     CORRECTED = "corrected"  # by the check lines in place, confirmed by the CRC
-    REBUILT = "rebuilt"  # from the golden copy, itself confirmed first
+    REBUILT = "rebuilt"  # from the parity pages or the golden copy, itself confirmed first
     CHECK_REPAIRED = "check-repaired"  # check lines or CRC were hit, the data was right
     LOST = "lost"  # nothing worked; the bytes are as found
+    RETIRED = "retired"  # the memory does not take the mend; said once, then left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +63,15 @@ class MemoryRegion:
     length: int
 
 
+_TIERS: Final = {
+    PageOutcome.CORRECTED: Tier.CORRECTED,
+    PageOutcome.CHECK_REPAIRED: Tier.CHECK_REPAIRED,
+    PageOutcome.REBUILT: Tier.REBUILT,
+}
+
+
 class ProtectedRegion:
-    """Live bytes, their check lines and CRCs, and the way back to the golden copy.
+    """Live bytes, their protection, and the way back to the golden copy.
 
     `live` must be writable, 64-byte aligned (an mmap is) and whole pages of 4,096 bytes: the owner
     pads the region. `golden(page)` returns the 4,096 golden bytes or raises OSError or StoreError.
@@ -56,28 +79,48 @@ class ProtectedRegion:
     """
 
     def __init__(
-        self, name: str, live: memoryview | NDArray[np.uint8], golden: GoldenReader
+        self,
+        name: str,
+        live: memoryview | NDArray[np.uint8],
+        golden: GoldenReader,
+        profile: Profile = Profile.FULL,
     ) -> None:
         self.name = name
         self._live = np.frombuffer(live, dtype=np.uint8)
         if self._live.size == 0 or self._live.size % PAGE_BYTES:
             raise ValueError(
-                f"region {name!r} holds {self._live.size} bytes: pad it to whole pages of {PAGE_BYTES}"
+                f"region {name!r} holds {self._live.size} bytes: "
+                f"pad it to whole pages of {PAGE_BYTES}"
             )
         self.pages = self._live.size // PAGE_BYTES
         self._golden = golden
-        self._check = native.aligned_bytes(self.pages * CHECK_BYTES)
+        groups = -(-self.pages // GROUP_PAGES)
+        full = profile is Profile.FULL
+        self._check = native.aligned_bytes(self.pages * CHECK_BYTES) if full else None
         self._crc = native.aligned_bytes(self.pages * 4)
         self._crc_words = np.frombuffer(self._crc, dtype="<u4")
+        self._parity_data = native.aligned_bytes(2 * groups * PAGE_BYTES)
+        self._parity_crc = native.aligned_bytes(2 * groups * 4)
         self._set = native.PageSet(live, self._check, self._crc)
+        self._parity = native.ParityPages(self._set, self._parity_data, self._parity_crc)
+        self._flushed = self._live.size < (native.cache_bytes() or CACHE_BYTES_ASSUMED)
+        self.retired: set[int] = set()
+
+    @property
+    def overhead(self) -> float:
+        """Memory that the protection takes, as a share of the live bytes."""
+        parts = (self._check or b"", self._crc, self._parity_data, self._parity_crc)
+        return sum(len(part) for part in parts) / self._live.size
 
     def encode(self) -> tuple[int, ...]:
-        """Take the live bytes under protection; returns the pages first put right from the golden copy.
+        """Protect the live bytes; returns the pages first put right from the golden copy.
 
         Without that comparison a bit flipped between loading and encoding would be protected too.
         """
         wrong = tuple(page for page in range(self.pages) if self._restore_golden(page))
         self._set.encode(0, self.pages)
+        self._parity.encode()
+        self.retired.clear()
         return wrong
 
     def verify(self) -> list[int]:
@@ -85,34 +128,68 @@ class ProtectedRegion:
         return self._set.verify(0, self.pages)
 
     def scrub(self, first_page: int, count: int, depth: Depth = Depth.BOTH) -> tuple[PageHit, ...]:
-        """Examine `count` pages and put right what can be; empty when all were clean."""
-        events = self._set.scrub(first_page, count, depth)
-        return tuple(self._settle(event) for event in events)
+        """Examine `count` pages and put right what can be; empty when all were clean.
+
+        A region smaller than the last-level cache is flushed first: memory is examined, not the cache.
+        """
+        if self._flushed:
+            self._set.flush(first_page, count)
+        events = self._set.scrub(first_page, count, depth if self._check else Depth.CRC)
+        hits = self._settle(events) if events else ()
+        return hits + self._scrub_parity(first_page, first_page + count)
 
     def repair_all(self) -> tuple[PageHit, ...]:
         """One pass over the whole region."""
         return self.scrub(0, self.pages)
 
     def memory_regions(self) -> tuple[MemoryRegion, ...]:
-        """Where the live bytes and their protection sit: weights:, check: and crc: plus the name."""
+        """Live bytes and protection: weights:, check:, crc:, parity: and parity-crc: plus the name."""
         parts = (
             ("weights", self._live),
             ("check", self._check),
             ("crc", self._crc),
+            ("parity", self._parity_data),
+            ("parity-crc", self._parity_crc),
         )
         return tuple(
             MemoryRegion(f"{kind}:{self.name}", native.address_of(part), len(part))
             for kind, part in parts
+            if part is not None
         )
 
-    def _settle(self, event: native.PageEvent) -> PageHit:
-        if event.outcome is PageOutcome.CORRECTED:
-            return PageHit(event.page, Tier.CORRECTED, event.bits)
-        if event.outcome is PageOutcome.CHECK_REPAIRED:
-            return PageHit(event.page, Tier.CHECK_REPAIRED, event.bits)
-        return self._rebuild(event.page)
+    def _settle(self, events: list[PageEvent]) -> tuple[PageHit, ...]:
+        """Tier 2 once for each group in need, tier 3 for what it left."""
+        uncorrectable = PageOutcome.UNCORRECTABLE
+        open_pages = [event.page for event in events if event.outcome is uncorrectable]
+        groups = sorted({page // GROUP_PAGES for page in open_pages})
+        parity_events = [event for group in groups for event in self._parity.rebuild(group)]
+        rebuilt = {event.page for event in parity_events}
+        hits = [self._hit(event) for event in events if event.outcome is not uncorrectable]
+        hits += [self._hit(event) for event in parity_events]
+        hits += [self._from_golden(page) for page in open_pages if page not in rebuilt]
+        return tuple(sorted((hit for hit in hits if hit is not None), key=lambda hit: hit.page))
 
-    def _rebuild(self, page: int) -> PageHit:
+    def _scrub_parity(self, first: int, end: int) -> tuple[PageHit, ...]:
+        """Look at P and Q of each group whose last page is among these; a hit names its first page."""
+        last = -(-end // GROUP_PAGES) if end == self.pages else end // GROUP_PAGES
+        mended = ((group, self._parity.scrub(group)) for group in range(first // GROUP_PAGES, last))
+        return tuple(
+            PageHit(group * GROUP_PAGES, Tier.CHECK_REPAIRED, bits)
+            for group, bits in mended
+            if bits
+        )
+
+    def _hit(self, event: PageEvent) -> PageHit | None:
+        tier = _TIERS.get(event.outcome)
+        return self._retire(event.page) if tier is None else PageHit(event.page, tier, event.bits)
+
+    def _retire(self, page: int) -> PageHit | None:
+        if page in self.retired:
+            return None
+        self.retired.add(page)
+        return PageHit(page, Tier.RETIRED, 0)
+
+    def _from_golden(self, page: int) -> PageHit | None:
         """The golden copy as witness: it must agree with the live bytes, the CRC or the check lines."""
         golden = self._read_golden(page)
         if golden is None:
@@ -122,16 +199,19 @@ class ProtectedRegion:
         if bits == 0:
             self._set.encode(page, 1)
             return PageHit(page, Tier.CHECK_REPAIRED, 1)
-        if native.crc32c(golden, page) != int(self._crc_words[page]) and not self._lines_agree(
-            page, golden
-        ):
+        sealed = native.crc32c(golden, page) == int(self._crc_words[page])
+        if not sealed and not self._lines_agree(page, golden):
             return PageHit(page, Tier.LOST, 0)
         live[:] = golden
         self._set.encode(page, 1)
-        return PageHit(page, Tier.REBUILT, bits)
+        self._set.flush(page, 1)
+        took = not self._set.verify(page, 1)
+        return PageHit(page, Tier.REBUILT, bits) if took else self._retire(page)
 
     def _lines_agree(self, page: int, golden: NDArray[np.uint8]) -> bool:
         """True when the stored check lines are those of the golden bytes (the CRC then was hit)."""
+        if self._check is None:
+            return False
         data, check, crc = (native.aligned_bytes(n) for n in (PAGE_BYTES, CHECK_BYTES, 4))
         data[:] = golden.tobytes()
         native.PageSet(data, check, crc).encode(0, 1)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flight_sw.radiation.native import Depth
+from flight_sw.radiation.outcome import Depth
 from flight_sw.radiation.protected import PageHit, ProtectedRegion, Tier
 
 NEVER: Final = -1  # before a page's first look nothing is confirmed, not even a result of tick 0
@@ -102,6 +102,7 @@ class Scrubber:
         self.tick += count  # first: a result that finishes during the look must not pass as checked
         hits = [self._hit(walk, hit) for hit in walk.region.scrub(first, count, self._depth)]
         lost = [hit.page for hit in hits if hit.tier is Tier.LOST]
+        lost += walk.region.retired  # memory that keeps no mend confirms nothing either
         held = walk.clean[lost]
         walk.clean[first : first + count] = before
         walk.clean[lost] = held  # a lost page is not clean: nothing since is confirmed

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from flight_sw.radiation import native
-from flight_sw.radiation.native import CHECK_BYTES, PAGE_BYTES, PageEvent, PageOutcome
+from flight_sw.radiation.native import CHECK_BYTES, PAGE_BYTES
+from flight_sw.radiation.outcome import PageEvent, PageOutcome
 
 CRC32C_CHECK: Final = 0xE3069283  # CRC-32C of "123456789", RFC 3720 B.4
 PATTERN_PAGE_CRC: Final = 0xAFEC8DAB  # CRC-32C, seed 0, of the 4,096 bytes 7 * i mod 251

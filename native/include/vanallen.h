@@ -108,6 +108,9 @@ typedef struct {
 } va_parity;
 
 va_status va_parity_encode(const va_pages *set, const va_parity *parity, size_t group);
+/* Recomputes P and Q when their own CRCs are wrong and the data's are right; *bits counts what changed. */
+va_status va_parity_scrub(const va_pages *set, const va_parity *parity, size_t group, uint8_t *scratch,
+                          uint32_t *bits);
 /* Rebuilds up to two damaged pages of a group, found by their CRCs. `scratch` holds 2 * 4096 bytes.
  * *found is 0 when the damage is more than P and Q carry; nothing was changed then. */
 va_status va_parity_rebuild(const va_pages *set, const va_parity *parity, size_t group, uint8_t *scratch,

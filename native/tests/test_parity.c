@@ -59,7 +59,16 @@ static void pairs(const va_pages *pages)
         parity_pages[(2 * group + 1) * VA_PAGE_BYTES + 5] ^= 1; /* Q is damaged */
         REQUIRE(rebuild(pages, group, events) == 1 && as_golden());
     }
+    uint32_t bits = 9;
+    REQUIRE(va_parity_scrub(pages, &parity, 0, scratch, &bits) == VA_OK && bits == 0);
+    parity_pages[7] ^= 3;
+    REQUIRE(va_parity_scrub(pages, &parity, 0, scratch, &bits) == VA_OK && bits == 2 && as_golden());
+    parity_crc[1] ^= 8;
+    REQUIRE(va_parity_scrub(pages, &parity, 0, scratch, &bits) == VA_OK && bits == 1 && as_golden());
     parity_pages[7] ^= 1;
+    data[9] ^= 1;
+    REQUIRE(va_parity_scrub(pages, &parity, 0, scratch, &bits) == VA_OK && bits == 0);
+    data[9] ^= 1;
     REQUIRE(rebuild(pages, 0, events) == 0 && as_golden());
     parity_pages[VA_PAGE_BYTES] ^= 1;
     REQUIRE(rebuild(pages, 0, events) == 0 && as_golden());
@@ -118,6 +127,9 @@ static void bad_calls(void)
     REQUIRE(va_parity_rebuild(&set, &parity, 0, NULL, events, &found) == VA_NULL);
     REQUIRE(va_parity_rebuild(&set, &parity, 0, scratch, NULL, &found) == VA_NULL);
     REQUIRE(va_parity_rebuild(&set, &parity, 0, scratch, events, NULL) == VA_NULL);
+    REQUIRE(va_parity_scrub(&set, &parity, 0, NULL, &(uint32_t){0}) == VA_NULL);
+    REQUIRE(va_parity_scrub(&set, &parity, 0, scratch, NULL) == VA_NULL);
+    REQUIRE(va_parity_scrub(&set, &parity, 2, scratch, &(uint32_t){0}) == VA_LENGTH);
     REQUIRE(va_parity_rebuild(&set, &parity, 2, scratch, events, &found) == VA_LENGTH);
     REQUIRE(found == 4 && as_golden());
 }

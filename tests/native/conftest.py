@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flight_sw.radiation import native
+from flight_sw.radiation import native, outcome
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def twin():
     scope="session", params=native.supported_isas(), ids=lambda level: level.name.lower()
 )
 def isa(request):
-    before = native.Isa[native.isa().upper()]
+    before = outcome.Isa[native.isa().upper()]
     native.select_isa(request.param)
     yield request.param
     native.select_isa(before)

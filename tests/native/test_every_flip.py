@@ -1,7 +1,7 @@
 """Every single flip of a protected page, driven through Python."""
 
 from flight_sw.radiation import native
-from flight_sw.radiation.native import PageEvent, PageOutcome
+from flight_sw.radiation.outcome import PageEvent, PageOutcome
 from flight_sw.radiation.self_test import pattern
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_sw.radiation import native
+from flight_sw.radiation import native, outcome
 
 MODEST = settings(max_examples=60, deadline=None)
 bytes_of_any_length = st.binary(min_size=1, max_size=1700)
@@ -76,7 +76,7 @@ def test_page_code_equals_the_twin(isa, twin, seed, pages):
     assert int.from_bytes(crc[-4:], "little") == twin.crc32c(last, pages - 1)
 
 
-@pytest.mark.parametrize("depth", list(native.Depth))
+@pytest.mark.parametrize("depth", list(outcome.Depth))
 def test_every_depth_passes_clean_pages(isa, depth):
     """A clean region yields no event at any depth."""
     data, check = native.aligned_bytes(40 * 4096), native.aligned_bytes(40 * 512)

@@ -43,6 +43,32 @@ va_status va_parity_encode(const va_pages *set, const va_parity *parity, size_t 
     return VA_OK;
 }
 
+/* P and Q themselves are memory too: a hit on them must not wait until they are needed. */
+va_status va_parity_scrub(const va_pages *set, const va_parity *parity, size_t group, uint8_t *scratch,
+                          uint32_t *bits)
+{
+    if (scratch == NULL || bits == NULL)
+        return VA_NULL;
+    va_status status = check_parity(set, parity, group);
+    if (status != VA_OK)
+        return status;
+    group_view g = view(set, parity, group);
+    *bits = 0;
+    if (va_crc32c(g.p, VA_PAGE_BYTES, g.p_seed) == *g.p_crc &&
+        va_crc32c(g.q, VA_PAGE_BYTES, g.q_seed) == *g.q_crc)
+        return VA_OK;
+    damage d = locate(set, &g);
+    if (d.count > 0)
+        return VA_OK; /* the data must be mended first, or its damage would be taken for truth */
+    uint32_t p_crc = *g.p_crc, q_crc = *g.q_crc;
+    memcpy(scratch, g.p, 2 * VA_PAGE_BYTES); /* Q follows P */
+    va_parity_encode(set, parity, group);
+    *bits = va_popcount(p_crc ^ *g.p_crc) + va_popcount(q_crc ^ *g.q_crc);
+    for (size_t at = 0; at < 2 * VA_PAGE_BYTES; at++)
+        *bits += va_popcount((uint64_t)(scratch[at] ^ g.p[at]));
+    return VA_OK;
+}
+
 /* Both scratch pages are the caller's: rebuilt bytes are confirmed there before they go live. */
 va_status va_parity_rebuild(const va_pages *set, const va_parity *parity, size_t group, uint8_t *scratch,
                             va_page_event events[2], size_t *found)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flight_sw.radiation import native
+from flight_sw.radiation import native, outcome
 
 
 def test_replicas_of_different_length_are_refused():
@@ -77,7 +77,7 @@ def test_more_events_than_one_call_returns_are_all_reported():
 def test_an_instruction_set_this_machine_lacks_is_refused():
     """Selecting a foreign level raises and leaves the present one."""
     before = native.isa()
-    foreign = next(level for level in native.Isa if level not in native.supported_isas())
+    foreign = next(level for level in outcome.Isa if level not in native.supported_isas())
     with pytest.raises(ValueError, match="instruction set"):
         native.select_isa(foreign)
     assert native.isa() == before

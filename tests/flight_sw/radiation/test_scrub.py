@@ -67,14 +67,25 @@ def test_result_during_the_look_is_not_confirmed_by_it():
 
 def test_lost_page_confirms_nothing():
     """While a page is lost, the clean tick of its region stands still and each round reports it."""
-    region, live = make_region("a", 2, golden_works=False)
+    region, live = make_region("a", 3, golden_works=False)
+    scrubber = Scrubber([region])
+    scrubber.advance(3)
+    for page in range(3):  # beyond check lines, P and Q
+        live[page * 4096] ^= 1
+        live[page * 4096 + 64] ^= 1
+    for _ in range(2):
+        hits = scrubber.advance(3)
+        assert [(hit.tier, hit.since_tick) for hit in hits] == [(Tier.LOST, 0)] * 3
+    assert scrubber.clean_tick("a") == 0
+
+
+def test_retired_page_confirms_nothing():
+    """A retired page is said once, but the clean tick of its region never moves on."""
+    region, _ = make_region("a", 2)
     scrubber = Scrubber([region])
     scrubber.advance(2)
-    live[0] ^= 1
-    live[64] ^= 1
-    for _ in range(2):
-        (hit,) = scrubber.advance(2)
-        assert (hit.tier, hit.since_tick) == (Tier.LOST, 0)
+    region.retired.add(1)
+    scrubber.advance(2)
     assert scrubber.clean_tick("a") == 0
 
 

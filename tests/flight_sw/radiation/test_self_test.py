@@ -2,12 +2,12 @@
 
 import pytest
 
-from flight_sw.radiation import native, self_test
+from flight_sw.radiation import native, outcome, self_test
 
 
 def test_sound_core_has_no_failures():
     """Every check passes on every instruction set this machine has."""
-    before = native.Isa[native.isa().upper()]
+    before = outcome.Isa[native.isa().upper()]
     for level in native.supported_isas():
         native.select_isa(level)
         assert self_test.run() == ()
@@ -19,7 +19,7 @@ def test_broken_part_is_named(monkeypatch, broken):
     """A function that returns a wrong answer is caught and named."""
     wrong = {
         "crc32c": lambda data, seed=0: 1,
-        "tmr_scrub": lambda a, b, c, inverted=False: native.TmrReport((0, 0, 0)),
+        "tmr_scrub": lambda a, b, c, inverted=False: outcome.TmrReport((0, 0, 0)),
     }
     monkeypatch.setattr(native, broken, wrong[broken])
     assert self_test.run() == ({"crc32c": "crc32c", "tmr_scrub": "tmr"}[broken],)
