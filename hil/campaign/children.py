@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flight_sw.devices.lifeline import die_with_parent
+
 STOP_S = 3.0  # after a polite request, before the hard one
 TAIL_BYTES = 4000
 
@@ -21,6 +23,7 @@ class Child:
     ) -> None:
         self.log = log
         self._out = log.open("ab")
+        parent = os.getpid()
         self._process = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -28,6 +31,8 @@ class Child:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # so that ^C reaches us alone, and we end the group in order
             env={**os.environ, **(environment or {})},
+            # A run that is killed takes its programs with it, too.
+            preexec_fn=lambda: die_with_parent(parent),  # noqa: PLW1509 short, before any thread
         )
 
     @property
@@ -40,13 +45,13 @@ class Child:
         """None while it runs."""
         return self._process.poll()
 
-    def stop(self) -> None:
+    def stop(self, patience_s: float = STOP_S) -> None:
         """Ask the group to end, then end it; stopped members of the group too."""
         if self._process.poll() is None:
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_S)
-        self._signal(signal.SIGKILL)
+                self._process.wait(patience_s)
+        self._signal(signal.SIGKILL)  # also for members that outlived their leader
         self._process.wait()
         self._out.close()
 
