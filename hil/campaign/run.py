@@ -4,6 +4,7 @@ Exit code 0 means that every planned fault was handled, every result equals its 
 step of the story happened; 1 that something of this did not; a user's mistake is a UserError.
 """
 
+import shlex
 import signal
 import sys
 import time
@@ -64,11 +65,11 @@ class RunRequest:
     @property
     def command(self) -> str:
         """The line that flies this again."""
-        words = [f"vanallen run --board {self.board} --scenario {self.scenario_name}"]
-        words.append(f"--seed {self.seed}")
-        words += [f"--model {self.model}"] if self.model else []
-        words += [f"--input {self.input_path}"] if self.input_path else []
-        return " ".join(words)
+        words = ["vanallen", "run", "--board", self.board, "--scenario", self.scenario_name]
+        words += ["--seed", str(self.seed)]
+        words += ["--model", self.model] if self.model else []
+        words += ["--input", str(self.input_path)] if self.input_path else []
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class Story:
 
     def tell(self, at_s: float, source: Source, sentence: str, severity: int = 1) -> None:
         """One line; severity as in event reports, 1 (for information) to 4 (high)."""
-        line = Text(f"{at_s:7.2f} s  ", style="dim")
+        line = Text()
+        line.append(f"{at_s:7.2f} s  ", style="dim")
         line.append(f"{source.name:<7}", style=source.value)
         line.append(sentence, style=LOUD[severity])
         self._console.print(line, soft_wrap=True)
