@@ -52,24 +52,34 @@ va_status va_isa_select(uint32_t level)
 #if defined(VA_HAVE_X86)
 static uint32_t has(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
 
-uint32_t va_isa_supported(void)
+uint32_t va_isa_levels(const va_isa_facts *facts)
 {
-    uint32_t a, b, c, d, levels = 1u << VA_ISA_PORTABLE | 1u << VA_ISA_SSE2;
-    uint32_t xcr0 = 0, high = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
+    uint32_t levels = 1u << VA_ISA_PORTABLE | 1u << VA_ISA_SSE2;
+    /* SSE4.1, SSE4.2, POPCNT, PCLMULQDQ, OSXSAVE, AVX; AVX2, BMI2; XMM and YMM saved */
+    if (has(facts->leaf1_c, 1u << 19 | 1u << 20 | 1u << 23 | 1u << 1 | 1u << 27 | 1u << 28) &&
+        has(facts->leaf7_b, 1u << 5 | 1u << 8) && has(facts->saved, 0x6))
+        levels |= 1u << VA_ISA_AVX2;
+    else
         return levels;
-    /* SSE4.1, SSE4.2, POPCNT, PCLMULQDQ, OSXSAVE, AVX */
-    if (!has(c, 1u << 19 | 1u << 20 | 1u << 23 | 1u << 1 | 1u << 27 | 1u << 28))
-        return levels;
-    __asm__ volatile("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(xcr0, 0x6) || !has(b, 1u << 5 | 1u << 8))
-        return levels; /* AVX2, BMI2 and an operating system that saves YMM */
-    levels |= 1u << VA_ISA_AVX2;
-    /* AVX-512 F, DQ, BW, VL; VBMI, GFNI, VPCLMULQDQ; an operating system that saves ZMM */
-    if (has(xcr0, 0xE6) && has(b, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) &&
-        has(c, 1u << 1 | 1u << 8 | 1u << 10))
+    /* AVX-512 F, DQ, BW, VL; VBMI, GFNI, VPCLMULQDQ; ZMM saved */
+    if (has(facts->leaf7_b, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) &&
+        has(facts->leaf7_c, 1u << 1 | 1u << 8 | 1u << 10) && has(facts->saved, 0xE6))
         levels |= 1u << VA_ISA_AVX512;
     return levels;
+}
+
+uint32_t va_isa_supported(void)
+{
+    uint32_t a, b, c, d, high;
+    va_isa_facts facts = {0, 0, 0, 0};
+    __cpuid(1, a, b, facts.leaf1_c, d);
+    if (has(facts.leaf1_c, 1u << 27)) /* XGETBV faults without OSXSAVE */
+        __asm__ volatile("xgetbv" : "=a"(facts.saved), "=d"(high) : "c"(0));
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        facts.leaf7_b = b;
+        facts.leaf7_c = c;
+    }
+    return va_isa_levels(&facts);
 }
 
 static uint32_t machine_features(void)

@@ -15,6 +15,14 @@
 #define VA_FEATURE_ARM_CRC 2u
 uint32_t va_isa_features(void);
 
+#if defined(VA_HAVE_X86)
+/* What CPUID leaves 1 and 7 and XCR0 say; apart from the asking, so that every machine can be tested. */
+typedef struct {
+    uint32_t leaf1_c, leaf7_b, leaf7_c, saved;
+} va_isa_facts;
+uint32_t va_isa_levels(const va_isa_facts *facts);
+#endif
+
 #define VA_DECLARE(isa)                                                                              \
     size_t va_##isa##_tmr_agree(const uint8_t *a, const uint8_t *b, const uint8_t *c, size_t length, \
                                 uint64_t invert);                                                    \

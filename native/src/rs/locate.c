@@ -99,10 +99,11 @@ static void find_values(const uint8_t *syndromes, const polynomial *locator, con
     for (uint32_t i = 0; i < found->count; i++) {
         uint32_t place = found->place[i];
         uint8_t top = omega_at[place], bottom = odd_at[place];
-        if (top == 0 || bottom == 0) { /* a double root would be caught by the final check */
+        if (top == 0) { /* an erased symbol that was right */
             found->value[i] = 0;
             continue;
         }
+        /* bottom is not zero: distinct roots, as many as the degree, leave no double one */
         uint32_t turn = 255 - PRIMITIVE * ROOT * (SYMBOLS - 1 - place) % 255;
         found->value[i] = va_table_rs_exp[0][(log_of(top) + 255 - log_of(bottom) + turn) % 255];
     }

@@ -271,7 +271,7 @@ uint32_t VA_FN(rs_massey)(const uint8_t *syndromes, uint32_t erasures, uint8_t *
     memcpy(previous, locator, sizeof previous);
     for (uint32_t step = erasures; step < VA_RS_PARITY; step++) {
         uint8_t discrepancy = 0;
-        for (uint32_t k = 0; k <= length && k <= step; k++)
+        for (uint32_t k = 0; k <= length; k++) /* length never exceeds step */
             if (locator[k] != 0 && syndromes[step - k] != 0)
                 discrepancy ^= exp[log[locator[k]] + log[syndromes[step - k]]];
         shift++;

@@ -41,9 +41,10 @@ static int crc_works(void)
     const uint8_t digits[9] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
     uint8_t bytes[VA_PAGE_BYTES];
     pattern(bytes, sizeof bytes);
-    return (va_crc32c(digits, 9, 0) == 0xE3069283u) & (va_crc32(digits, 9, 0) == 0xCBF43926u) &
-           (va_crc16(digits, 9, 0xFFFF) == 0x29B1u) &
-           (va_crc32c(bytes, sizeof bytes, 0) == PATTERN_CRC);
+    int works = va_crc32c(digits, 9, 0) == 0xE3069283u;
+    works &= va_crc32(digits, 9, 0) == 0xCBF43926u;
+    works &= va_crc16(digits, 9, 0xFFFF) == 0x29B1u;
+    return works & (va_crc32c(bytes, sizeof bytes, 0) == PATTERN_CRC);
 }
 
 static int tmr_works(void)
