@@ -144,7 +144,7 @@ static void invert(const plan *p, uint8_t inverse[PARITY_MAX][PARITY_MAX])
         }
         for (size_t r = 0; r < n; r++) {
             uint8_t factor = work[r][pivot];
-            if (r == pivot || factor == 0)
+            if (r == pivot)
                 continue;
             for (size_t c = 0; c < n; c++) {
                 work[r][c] ^= times(factor, work[pivot][c]);
