@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
 from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
-from flight_sw.commanding import Commanding, model_report
 from flight_sw.dictionary.field import Value
 from flight_sw.errors import DecodeError
+from flight_sw.on_board import OnBoard
 from flight_sw.profile import Profile
 from flight_sw.resources.thermal import TemperatureFilter
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import happening
+from flight_sw.services.st08_functions import model_report
 
 STALE_BEATS = 5  # heartbeats without a temperature until it counts as unknown
 OVER_CURRENT_READINGS = 3
@@ -40,18 +41,18 @@ class BoardSide:
 
     Args:
         watch: heartbeats and supply.
-        commanding: the services that news of the board reaches.
+        services: those that news of the board reaches.
     """
 
     def __init__(
-        self, profile: Profile, session: int, watch: BoardWatch, commanding: Commanding
+        self, profile: Profile, session: int, watch: BoardWatch, services: OnBoard
     ) -> None:
         self.channel = Channel(session, profile.serial.baud)
         self.counts = BoardCounts()
         self.beat = m.Heartbeat(0, None, None, None, 0, worker_up=False, tick=0)
         self.came_up = False
         self._watch = watch
-        self._commanding = commanding
+        self._services = services
         self._period_s = profile.heartbeat.period_s
         self._current_limit_a = profile.power.current_limit_a
         self._temperature = TemperatureFilter(STALE_BEATS * self._period_s)
@@ -86,7 +87,7 @@ class BoardSide:
                 self._watch.power_cycle()
         order, events = self._watch.step(now, wanted=wanted, supply_on=supply_on)
         for event in events:
-            self._commanding.events.put(event)
+            self._services.events.put(event)
         return order
 
     def temp_c(self, now: float) -> float | None:
@@ -98,7 +99,7 @@ class BoardSide:
         if now < self._order_due_s or self._watch.state is BoardState.OFF:
             return
         self._order_due_s = now + self._period_s
-        parameters = self._commanding.parameters
+        parameters = self._services.parameters
         order = m.Order(
             level=level,
             scrub_enabled=parameters["scrub_enabled"] >= 1,
@@ -108,9 +109,9 @@ class BoardSide:
 
     def send_waiting(self, now: float) -> None:
         """Hand over commands and jobs while the board is there to take them."""
-        messages, self._commanding.to_board = self._commanding.to_board, []
+        messages = self._services.orders.take()
         if self._watch.state is BoardState.UP:
-            messages += self._commanding.jobs.to_board(now)
+            messages += self._services.jobs.to_board(now)
         for message in messages:
             self.channel.send(m.encode(message))
 
@@ -120,15 +121,16 @@ class BoardSide:
         return min(due_s, self._watch.wake_at(now), self.channel.wake_at(now))
 
     def _raise(self, name: str, /, **values: Value) -> None:
-        self._commanding.events.put(happening(name, **values))
+        self._services.events.put(happening(name, **values))
 
     def _restarted(self) -> list[Report]:
         self._temperature.clear()
-        self._commanding.regions.clear()
-        return self._commanding.jobs.on_board_lost()
+        self._services.functions.regions.clear()
+        self._services.memory.board.clear()
+        return self._services.jobs.on_board_lost()
 
     def _take(self, message: m.ToController, now: float) -> list[Report]:
-        jobs = self._commanding.jobs
+        jobs = self._services.jobs
         match message:
             case m.Heartbeat():
                 self._take_beat(message, now)
@@ -143,6 +145,8 @@ class BoardSide:
                 return jobs.on_clean(message)
             case m.ModelReady():
                 return self._take_model(message)
+            case m.RegionData() | m.RegionChecked() | m.RegionMended() | m.RegionRefused():
+                return self._services.memory.on_message(message)
             case _:
                 self._take_news(message)
         return []
@@ -150,7 +154,7 @@ class BoardSide:
     def _take_beat(self, beat: m.Heartbeat, now: float) -> None:
         was_up = self._watch.state is BoardState.UP
         for event in self._watch.beat(now):
-            self._commanding.events.put(event)
+            self._services.events.put(event)
         if self._watch.state is BoardState.UP:
             self.came_up = self.came_up or not was_up
             self.beat = beat
@@ -162,7 +166,7 @@ class BoardSide:
         self._raise(_HIT_EVENTS[hit.tier], region=hit.region, page=hit.page, bits=hit.bits)
 
     def _take_model(self, model: m.ModelReady) -> list[Report]:
-        self._commanding.jobs.models[model.slot] = model
+        self._services.jobs.models[model.slot] = model
         name = "model-protected" if model.protected else "model-unprotected"
         self._raise(name, slot=model.slot, name=model.name, coverage=model.coverage)
         return [model_report(model)]
@@ -183,6 +187,7 @@ class BoardSide:
                 self._raise("vote-repaired", record=record, bits=bits)
             case m.Region(name=name, address=address, length=length):
                 line = report("region", name=name, address=address, length=length)
-                self._commanding.regions.append(line)
+                self._services.functions.regions.append(line)
+                self._services.memory.board[name] = length
             case _:
                 pass  # ScrubDone: the Clean messages before it have said all

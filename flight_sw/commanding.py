@@ -1,164 +1,148 @@
-"""Carries out telecommands: decode, check the mode, call the one handler, answer with one reason.
+"""Carries out telecommands: decode, check mode and arming, call the one handler, answer with one reason.
 
-Adding a telecommand touches its line in the dictionary and one handler here.
+Adding a telecommand touches its line in the dictionary and one handler in its service. Two bounded
+queues: telecommands of large transfers wait in one of their own, so that an upload never holds
+commanding up; whatever finds no room is answered BUSY, and a step does a bounded share of both.
 """
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from flight_sw.board_link import messages as m
-from flight_sw.board_watch import BoardState, BoardWatch
+from flight_sw.dictionary.command import Command
 from flight_sw.dictionary.field import Value
 from flight_sw.dictionary.reason import Reason
-from flight_sw.dictionary.telecommands import find
+from flight_sw.dictionary.telecommands import COMMANDS, find
 from flight_sw.errors import DecodeError
-from flight_sw.job_flow import JobFlow
-from flight_sw.mode import WORKING, Mode
-from flight_sw.services.report import Report, report
+from flight_sw.mode import Mode
+from flight_sw.services.arming import Arming
+from flight_sw.services.calls import Call, Handler, Outcome, Service
+from flight_sw.services.refusals import Refusals
+from flight_sw.services.report import Report
 from flight_sw.services.st01_verification import VerificationService
-from flight_sw.services.st03_housekeeping import HousekeepingService
-from flight_sw.services.st05_events import EventService
-from flight_sw.services.st20_parameters import ParameterService
 from flight_sw.space_link.packet import Telecommand
 
-Arguments = dict[str, Value]
-Handler = Callable[[Arguments, float], "Reason | None"]
+WAITING_MAX = 64
+BULK_WAITING_MAX = 16
+PER_STEP = 16
+BULK_PER_STEP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When and in which mode telecommands are carried out."""
+
+    now: float
+    clock_s: float
+    mode: Mode
 
 
 class Commanding:
-    """All services of the payload and the handlers that reach them.
+    """Queues, checks and handlers; `add` brings in the services."""
 
-    Args:
-        board: the heartbeat watch and supply of the board.
-    """
-
-    def __init__(self, board: BoardWatch, parameters: ParameterService) -> None:
+    def __init__(self) -> None:
         self.verification = VerificationService()
-        self.housekeeping = HousekeepingService()
-        self.events = EventService()
-        self.parameters = parameters
-        self.jobs = JobFlow()
-        self.regions: list[Report] = []
-        self.wanted_mode: Mode | None = None
-        self.to_board: list[m.Message] = []
-        self._board = board
-        self._mode = Mode.BOOT
-        self._reports: list[Report] = []
-        self._scrubs = 0
-        self._handlers: Mapping[str, Handler] = {
-            "ping": self._ping,
-            "start-housekeeping": self._start_housekeeping,
-            "stop-housekeeping": self._stop_housekeeping,
-            "report-housekeeping": self._report_housekeeping,
-            "set-housekeeping-period": self._set_housekeeping_period,
-            "enable-event": self._enable_event,
-            "disable-event": self._disable_event,
-            "set-mode": self._set_mode,
-            "restart-worker": self._restart_worker,
-            "power-cycle-board": self._power_cycle_board,
-            "scrub-now": self._scrub_now,
-            "report-regions": self._report_regions,
-            "report-models": self._report_models,
-            "report-parameter": self._report_parameter,
-            "set-parameter": self._set_parameter,
-            "submit-job": self._submit_job,
-            "cancel-job": self._cancel_job,
-        }
+        self.refusals = Refusals()
+        self._arming = Arming()
+        self._waiting: deque[Telecommand] = deque()
+        self._bulk: deque[Telecommand] = deque()
+        self._handlers: dict[str, Handler] = {"arm": self._arm}
 
-    def carry_out(self, telecommand: Telecommand, mode: Mode, now: float) -> list[Report]:
+    @property
+    def waiting(self) -> int:
+        """Telecommands in both queues."""
+        return len(self._waiting) + len(self._bulk)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another telecommand of any kind would be taken."""
+        return len(self._waiting) < WAITING_MAX and len(self._bulk) < BULK_WAITING_MAX
+
+    def add(self, services: Iterable[Service]) -> None:
+        """Take the handlers of these services; ValueError if any telecommand has none or two."""
+        for service in services:
+            for name, handler in service.handlers().items():
+                if name in self._handlers:
+                    raise ValueError(f"two handlers for telecommand {name}")
+                self._handlers[name] = handler
+        different = {command.name for command in COMMANDS} ^ set(self._handlers)
+        if different:
+            raise ValueError(f"telecommands and handlers differ: {', '.join(sorted(different))}")
+
+    def receive(self, telecommand: Telecommand, now: float) -> list[Report]:
+        """Queue an authenticated telecommand, or refuse it with BUSY."""
+        bulk = _is_bulk(telecommand)
+        queue, limit = (self._bulk, BULK_WAITING_MAX) if bulk else (self._waiting, WAITING_MAX)
+        if len(queue) >= limit:
+            return self._reject(telecommand, Reason.BUSY, now)
+        queue.append(telecommand)
+        return []
+
+    def take(self) -> list[Telecommand]:
+        """What to carry out in this step."""
+        few = [self._waiting.popleft() for _ in range(min(PER_STEP, len(self._waiting)))]
+        return few + [self._bulk.popleft() for _ in range(min(BULK_PER_STEP, len(self._bulk)))]
+
+    def carry_out(self, telecommand: Telecommand, moment: Moment) -> list[Report]:
         """Everything that one authenticated telecommand causes, verification included."""
         request, acknowledge = telecommand.request_id, telecommand.acknowledge
+        checked = self._check(telecommand, moment)
+        if isinstance(checked, Reason):
+            return self._reject(telecommand, checked, moment.now)
+        reports = self.verification.on_accepted(request, acknowledge)
+        outcome = self._call(*checked, moment)
+        if isinstance(outcome, Reason):
+            told = self.refusals.add(outcome, moment.now)
+            return reports + (self.verification.on_failed(request, outcome) if told else [])
+        return reports + (outcome or []) + self.verification.on_done(request, acknowledge)
+
+    def run(self, telecommand: Telecommand, moment: Moment) -> Outcome:
+        """The outcome alone, for a telecommand that came inside another one."""
+        checked = self._check(telecommand, moment)
+        return checked if isinstance(checked, Reason) else self._call(*checked, moment)
+
+    def perform(self, telecommand: Telecommand, moment: Moment) -> Outcome:
+        """A telecommand that the payload kept for later: no verification, refusals counted."""
+        outcome = self.run(telecommand, moment)
+        if isinstance(outcome, Reason):
+            self.refusals.add(outcome, moment.now)
+        return outcome
+
+    def _check(
+        self, telecommand: Telecommand, moment: Moment
+    ) -> "Reason | tuple[Command, dict[str, Value]]":
+        data = telecommand.data
         try:
-            command = find(telecommand.service, telecommand.subtype, telecommand.data)
+            command = find(telecommand.service, telecommand.subtype, data)
         except DecodeError:
-            return self.verification.on_rejected(request, Reason.UNKNOWN_COMMAND)
+            return Reason.UNKNOWN_COMMAND
         try:
-            arguments = command.decode(telecommand.data)
+            arguments = command.decode(data)
         except DecodeError:
-            return self.verification.on_rejected(request, Reason.BAD_ARGUMENT)
-        if mode not in command.modes:
-            return self.verification.on_rejected(request, Reason.WRONG_MODE)
-        self._mode = mode
-        accepted = self.verification.on_accepted(request, acknowledge)
-        reason = self._handlers[command.name](arguments, now)
-        own, self._reports = self._reports, []
-        if reason is not None:
-            return accepted + own + self.verification.on_failed(request, reason)
-        return accepted + own + self.verification.on_done(request, acknowledge)
+            return Reason.BAD_ARGUMENT
+        if moment.mode not in command.modes:
+            return Reason.WRONG_MODE
+        if command.critical:
+            refused = self._arming.fire(command, data, moment.now)
+            if refused is not None:
+                return refused
+        return command, arguments
 
-    def _ping(self, _: Arguments, __: float) -> None:
-        self._reports.append(report("alive"))
+    def _call(self, command: Command, arguments: dict[str, Value], moment: Moment) -> Outcome:
+        call = Call(arguments, moment.now, moment.clock_s, moment.mode)
+        return self._handlers[command.name](call)
 
-    def _start_housekeeping(self, arguments: Arguments, _: float) -> None:
-        self.housekeeping.enable(int(arguments["structure"]))
+    def _reject(self, telecommand: Telecommand, reason: Reason, now: float) -> list[Report]:
+        reports = self.verification.on_rejected(telecommand.request_id, reason)
+        return reports if self.refusals.add(reason, now) else []
 
-    def _stop_housekeeping(self, arguments: Arguments, _: float) -> None:
-        self.housekeeping.disable(int(arguments["structure"]))
-
-    def _report_housekeeping(self, arguments: Arguments, _: float) -> None:
-        self.housekeeping.request(int(arguments["structure"]))
-
-    def _set_housekeeping_period(self, arguments: Arguments, _: float) -> None:
-        self.housekeeping.set_period(int(arguments["structure"]), float(arguments["period"]))
-
-    def _enable_event(self, arguments: Arguments, _: float) -> None:
-        self.events.enable(str(arguments["event"]))
-
-    def _disable_event(self, arguments: Arguments, _: float) -> None:
-        self.events.disable(str(arguments["event"]))
-
-    def _set_mode(self, arguments: Arguments, _: float) -> None:
-        wanted = Mode[str(arguments["mode"])]
-        if wanted is Mode.NOMINAL and self._mode in WORKING:
-            return  # already working; whether NOMINAL or DEGRADED is for the payload to say
-        if wanted is Mode.NOMINAL:
-            self._board.forgive()
-        self.wanted_mode = wanted
-
-    def _restart_worker(self, _: Arguments, __: float) -> Reason | None:
-        return self._tell_board(m.RestartWorker())
-
-    def _power_cycle_board(self, _: Arguments, __: float) -> None:
-        self._board.power_cycle()
-
-    def _scrub_now(self, _: Arguments, __: float) -> Reason | None:
-        self._scrubs += 1
-        return self._tell_board(m.ScrubNow(self._scrubs))
-
-    def _report_regions(self, _: Arguments, __: float) -> None:
-        self._reports += self.regions
-
-    def _report_models(self, _: Arguments, __: float) -> None:
-        self._reports += [model_report(model) for model in self.jobs.models.values()]
-
-    def _report_parameter(self, arguments: Arguments, _: float) -> None:
-        self._reports.append(self.parameters.report(str(arguments["parameter"])))
-
-    def _set_parameter(self, arguments: Arguments, _: float) -> Reason | None:
-        return self.parameters.set(str(arguments["parameter"]), float(arguments["value"]))
-
-    def _submit_job(self, arguments: Arguments, now: float) -> Reason | None:
-        return self.jobs.submit(arguments, working=self._mode in WORKING, now=now)
-
-    def _cancel_job(self, arguments: Arguments, _: float) -> Reason | None:
-        return self.jobs.cancel(int(arguments["job"]))
-
-    def _tell_board(self, message: m.Message) -> Reason | None:
-        if self._board.state is not BoardState.UP:
-            return Reason.BOARD_AWAY
-        self.to_board.append(message)
+    def _arm(self, call: Call) -> Outcome:
+        self._arming.arm(call.text("command"), call.number("digest"), call.now)
         return None
 
 
-def model_report(model: m.ModelReady) -> Report:
-    """What the ground learns about a model on the board."""
-    return report(
-        "model",
-        slot=model.slot,
-        name=model.name,
-        coverage=model.coverage,
-        protected=model.protected,
-        weight_bytes=model.weight_bytes,
-        input_bytes=model.input_bytes,
-        output_bytes=model.output_bytes,
-        digest=model.digest[:16],
-    )
+def _is_bulk(telecommand: Telecommand) -> bool:
+    try:
+        return find(telecommand.service, telecommand.subtype, telecommand.data).bulk
+    except DecodeError:
+        return False

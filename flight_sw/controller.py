@@ -1,27 +1,30 @@
 """The payload's brain: one step takes what happened and says what to do, in a fixed order.
 
 `Controller.step` reads no clock, opens no file and starts no thread: the runner (or a simulation)
-brings inputs and carries out outputs, durable counters first. It trusts nothing from the space link
-that is not authenticated, and it survives the board.
+brings inputs and carries out outputs, durable counters and records first. It trusts nothing from the
+space link that is not authenticated, and it survives the board.
 """
 
 from dataclasses import dataclass, field
 
 from flight_sw.board_side import BoardSide
 from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
-from flight_sw.commanding import Commanding
+from flight_sw.commanding import Moment
 from flight_sw.dictionary.field import Value
-from flight_sw.downlink import Downlink
+from flight_sw.dictionary.telemetry import HOUSEKEEPING
+from flight_sw.downlink import Downlink, Stamp
 from flight_sw.mode import WORKING, Mode, may_change
+from flight_sw.on_board import NOTHING_STORED, OnBoard, Readings, Stored
+from flight_sw.own_memory import ControllerMemory
 from flight_sw.profile import Profile
 from flight_sw.radiation import self_test
+from flight_sw.radiation.boot_guard import BootPlan, BootState, on_boot
 from flight_sw.radiation.protected import MemoryRegion
 from flight_sw.radiation.voted import VotedRecord, VoteLost
 from flight_sw.resources.governor import StaircaseGovernor, StaircaseLimits
 from flight_sw.services.report import Report
-from flight_sw.services.st03_housekeeping import housekeeping_report
+from flight_sw.services.st03_housekeeping import housekeeping_report, own_report
 from flight_sw.services.st05_events import happening
-from flight_sw.services.st20_parameters import ParameterService
 from flight_sw.space_link.framing import Framing
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.link import LinkSettings, TcReceiver
@@ -39,7 +42,8 @@ TC_CEILING, TM_CEILING, BOOT_CONFIRMED = "tc-ceiling", "tm-ceiling", "boot-confi
 class Inputs:
     """What happened since the last step.
 
-    `space` is (connection, bytes); `stored` are counters that are durable now; `utc_s` only stamps.
+    `space` is (connection, bytes); `stored` are counters that are durable now, `saved` the names of
+    records of the last step that are; `utc_s` only stamps.
     """
 
     utc_s: float
@@ -51,28 +55,35 @@ class Inputs:
     supply_on: bool | None = None
     current_a: float | None = None
     stored: dict[str, int] = field(default_factory=dict)
+    saved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What the runner has to do: make `counters` durable first, then all the rest."""
+    """What the runner has to do: make `records`, in order, and `counters` durable, then all the rest."""
 
     counters: dict[str, int]
     space: bytes
     board: bytes
     supply: SupplyOrder
     feed_watchdog: bool
+    records: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What storage said at boot: counters that must never run backward, and why we booted."""
+    """What storage said at boot: counters that must never run backward, and why we booted.
+
+    `unproven` counts boots in a row, this one included, none of which is known to have held.
+    """
 
     boots: int
     cause: str
     tc_ceiling: int
     tm_ceiling: int
     session: int
+    unproven: int | None = 1
+    stored: Stored = NOTHING_STORED
 
 
 class Controller:
@@ -83,16 +94,16 @@ class Controller:
         self._boot = boot
         settings = link_settings(profile)
         self._uplink = TcReceiver(keys.tc, settings, boot.tc_ceiling)
-        self._downlink = Downlink(keys.tm, settings, boot.tm_ceiling)
         self._watch = BoardWatch(profile.heartbeat, profile.supply)
-        limits = {"soft_limit": profile.thermal.soft_limit_c, "release": profile.thermal.release_c}
-        self._commanding = Commanding(self._watch, ParameterService(limits))
-        self._board = BoardSide(profile, boot.session, self._watch, self._commanding)
-        self._governor = StaircaseGovernor(len(profile.frequency.levels_mhz))
         self._state = VotedRecord("payload", {"mode": Mode.BOOT.value, "level": 0})
+        limits = {"soft_limit": profile.thermal.soft_limit_c, "release": profile.thermal.release_c}
+        self._services = OnBoard(self._watch, ControllerMemory(self._state), limits)
+        self._downlink = Downlink(keys.tm, settings, boot.tm_ceiling, self._services.storage)
+        self._board = BoardSide(profile, boot.session, self._watch, self._services)
+        self._governor = StaircaseGovernor(len(profile.frequency.levels_mhz))
         self._connections: frozenset[int] = frozenset()
         self._heard_s: dict[int, float] = {}
-        self._telecommands: list[Telecommand] = []
+        self._replies: list[Report] = []
         self._refused_told = 0
         self._refused_due_s = float("-inf")
         self._was_too_hot = False
@@ -101,30 +112,38 @@ class Controller:
 
     def step(self, now: float, inputs: Inputs) -> tuple[Outputs, float]:
         """Take what happened, do what is due, and say when to come back at the latest."""
+        services = self._services
+        clock_s = services.time.step(now, inputs.utc_s)
         self._start(now)
         self._vote()
+        services.confirm(inputs.saved, now)
+        reports = services.act(Moment(now, clock_s, self.mode), self._readings(now))
         self._hear_ground(now, inputs)
-        reports = self._board.hear(inputs.board, now, reopened=inputs.board_reopened)
+        reports += self._board.hear(inputs.board, now, reopened=inputs.board_reopened)
         wanted = self.mode in WORKING
         supply = self._board.watch(
             now, wanted=wanted, supply_on=inputs.supply_on, current_a=inputs.current_a
         )
         self._govern(now)
         reports += self._obey_ground(now)
-        self._board.send_waiting(now)
-        reports += self._commanding.jobs.take_failures()
         self._settle_mode()
+        services.tend(now)
+        self._board.send_waiting(now)
+        reports += services.jobs.take_failures()
         self._board.order(int(self._state.read()["level"]), now)
         reports += self._housekeep(now)
-        counters = self._wanted_counters(now)
+        stamp = Stamp(now, services.time.stamp_s)
+        space = self._downlink.frames(reports, stamp, self._uplink.clcw())
+        counters, records = self._wanted_counters(now), services.keeper.wanted(now)
         outputs = Outputs(
             counters=counters,
-            space=self._downlink.frames(reports, inputs.utc_s, self._uplink.clcw()),
+            space=space,
             board=self._board.channel.transmit(now, inputs.board_room),
             supply=supply,
             feed_watchdog=True,
+            records=records,
         )
-        return outputs, now if counters else self._wake_at(now)
+        return outputs, now if counters or records else self._wake_at(now)
 
     @property
     def mode(self) -> Mode:
@@ -140,11 +159,17 @@ class Controller:
             return
         self._started_s = now
         self._raise("booted", boots=self._boot.boots, cause=self._boot.cause)
+        unproven = self._boot.unproven
+        last = BootState(None if unproven is None else unproven - 1)
+        state, plan = on_boot(last)
+        if plan is not BootPlan.FULL:
+            self._raise("boot-plan", count=state.unstable_boots or 0, plan=plan.value)
+        self._services.start(self._boot.stored, plan)
         for failure in self_test.run():
             self._raise("self-test-failed", what=failure)
 
     def _raise(self, name: str, /, **values: Value) -> None:
-        self._commanding.events.put(happening(name, **values))
+        self._services.events.put(happening(name, **values))
 
     def _vote(self) -> None:
         before = self._state.repairs
@@ -168,7 +193,7 @@ class Controller:
             self._uplink.disconnect(gone)
             self._heard_s.pop(gone, None)
         if connections - self._connections:
-            self._commanding.housekeeping.request_all()
+            self._services.housekeeping.request_all()
         self._connections = connections
         for connection, heard_s in self._heard_s.items():
             if now - heard_s > FRAME_PAUSE_S:
@@ -177,7 +202,7 @@ class Controller:
             self._heard_s[connection] = now
             for item in self._uplink.feed(connection, received):
                 if isinstance(item, Telecommand):
-                    self._telecommands.append(item)
+                    self._replies += self._services.commanding.receive(item, now)
         self._tell_refusals(now)
 
     def _tell_refusals(self, now: float) -> None:
@@ -196,7 +221,7 @@ class Controller:
         if self._board.came_up:
             self._board.came_up = False
             self._governor.start(now)
-        parameters = self._commanding.parameters
+        parameters = self._services.parameters
         limits = StaircaseLimits(
             soft_limit_c=parameters["soft_limit"],
             release_c=parameters["release"],
@@ -204,7 +229,7 @@ class Controller:
             dwell_s=self._profile.thermal.dwell_s,
         )
         temp_c = self._board.temp_c(now)
-        self._commanding.jobs.frequency_mhz = self._mhz()
+        self._services.jobs.frequency_mhz = self._mhz()
         decision = self._governor.decide(temp_c, limits, now)
         self._state.set(level=decision.level)
         if decision.too_hot and not self._was_too_hot and temp_c is not None:
@@ -220,16 +245,22 @@ class Controller:
         return self._profile.frequency.levels_mhz[int(self._state.read()["level"])]
 
     def _obey_ground(self, now: float) -> list[Report]:
-        reports: list[Report] = []
-        telecommands, self._telecommands = self._telecommands, []
-        for telecommand in telecommands:
-            reports += self._commanding.carry_out(telecommand, self.mode, now)
-            wanted, self._commanding.wanted_mode = self._commanding.wanted_mode, None
-            if wanted is not None:
-                self._change_mode(wanted, "telecommand")
+        services = self._services
+        reports, self._replies = self._replies, []
+        for telecommand in services.commanding.take():
+            moment = Moment(now, services.time.clock_s, self.mode)
+            reports += services.commanding.carry_out(telecommand, moment)
+            self._take_mode()
+        self._uplink.set_room(room=services.commanding.has_room)
         return reports
 
+    def _take_mode(self) -> None:
+        wanted = self._services.functions.take_mode()
+        if wanted is not None:
+            self._change_mode(wanted, "telecommand")
+
     def _settle_mode(self) -> None:
+        self._take_mode()  # of a stored telecommand
         mode = self.mode
         if mode is Mode.BOOT and self._uplink.security.ceiling > self._boot.tc_ceiling:
             self._change_mode(Mode.SAFE, "boot complete")
@@ -244,7 +275,7 @@ class Controller:
 
     def _lack(self) -> str | None:
         """What the payload has less of than it should, or None."""
-        models = self._commanding.jobs.models.values()
+        models = self._services.jobs.models.values()
         if self._watch.state is not BoardState.UP:
             return "board silent" if self._watch.state is BoardState.SILENT else "board booting"
         if self._governor.throttled:
@@ -261,17 +292,34 @@ class Controller:
         self._raise("mode-changed", before=before.name, after=wanted.name, why=why)
 
     def _housekeep(self, now: float) -> list[Report]:
-        commanding = self._commanding
-        due = commanding.housekeeping.due(now)
-        reports = [housekeeping_report(number, self._values(number, now)) for number in due]
-        rate_per_s = commanding.parameters["event_rate"]
-        return reports + commanding.events.take(now, rate_per_s)
+        services = self._services
+        reports = []
+        for number in services.housekeeping.due(now):
+            names = services.housekeeping.names(number)
+            if names:
+                reports.append(own_report(number, names, self._readings(now)()))
+            else:
+                reports.append(housekeeping_report(number, self._values(number, now)))
+        return reports + services.events.take(now, services.parameters["event_rate"])
 
     def _values(self, structure: int, now: float) -> dict[str, Value]:
-        return self._health(now) if structure == 1 else self._traffic()
+        if structure == 1:
+            return self._health(now)
+        if structure == 2:
+            return self._traffic()
+        return self._services.values() | {"tm_dropped": self._downlink.dropped}
+
+    def _readings(self, now: float) -> Readings:
+        """Everything that housekeeping knows, when somebody asks."""
+
+        def read() -> dict[str, Value]:
+            values = [self._values(structure, now) for structure in HOUSEKEEPING]
+            return {**values[0], **values[1], **values[2], **self._services.parameters.values()}
+
+        return read
 
     def _health(self, now: float) -> dict[str, Value]:
-        jobs, temp_c = self._commanding.jobs, self._board.temp_c(now)
+        jobs, temp_c = self._services.jobs, self._board.temp_c(now)
         counts, beat = self._board.counts, self._board.beat
         return {
             "mode": self.mode.name,
@@ -292,7 +340,7 @@ class Controller:
         }
 
     def _traffic(self) -> dict[str, Value]:
-        verification = self._commanding.verification
+        verification = self._services.commanding.verification
         return {
             "boots": self._boot.boots,
             "tc_accepted": verification.accepted,
@@ -318,14 +366,7 @@ class Controller:
         return {name: value for name, value in wanted.items() if value is not None}
 
     def _wake_at(self, now: float) -> float:
-        commanding = self._commanding
-        rate_per_s = commanding.parameters["event_rate"]
-        times = (
-            commanding.housekeeping.wake_at(),
-            commanding.events.wake_at(now, rate_per_s),
-            self._board.wake_at(now),
-        )
-        return max(now, min(times))
+        return max(now, min(self._services.wake_at(now), self._board.wake_at(now)))
 
 
 def link_settings(profile: Profile) -> LinkSettings:

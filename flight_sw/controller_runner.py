@@ -1,4 +1,4 @@
-"""Runs a Controller on a real clock and real ports; durable counters are written before all else."""
+"""Runs a Controller on a real clock and real ports; records and counters are written before all else."""
 
 import os
 from dataclasses import dataclass
@@ -22,10 +22,18 @@ from flight_sw.devices.storage import FileStorage, read_key_file
 from flight_sw.devices.supply import NoSupply, Supply, SysfsSupply
 from flight_sw.devices.tcp_port import TcpListener
 from flight_sw.errors import KeyFileError, PortError, StoreError
+from flight_sw.on_board import RECORD_NAMES, Stored
 from flight_sw.profile import Profile
 from flight_sw.runner import Loop, draw_session, write_memory_map
 from flight_sw.space_link.keys import LinkKey, parse_keys
-from flight_sw.store.counters import BootCounter, CeilingState, CeilingStore, ResetCause
+from flight_sw.store.counters import (
+    BootCounter,
+    BootRecord,
+    CeilingState,
+    CeilingStore,
+    ResetCause,
+)
+from flight_sw.store.record_store import RecordStore
 
 SUPPLY_PERIOD_S = 0.1
 SERIAL_CONNECTION = 1
@@ -78,12 +86,14 @@ class _ControllerRunner:
         self._board = ReopeningPort.serial(options.board_port, profile.serial.baud, self._clock)
         self._board.check()
         self._supply = _supply(profile, options.board_port)
+        self._records = RecordStore(self._storage)
         boot = self._boot(keys.tc, keys.tm)
         self._controller = Controller(profile, keys, boot)
         write_memory_map(
             options.state / "regions.json", os.getpid(), self._controller.memory_regions()
         )
         self._stored: dict[str, int] = {}
+        self._saved: frozenset[str] = frozenset()
         self._board_out = bytearray()
         self._opens = self._board.opens
         self._supply_due_s = float("-inf")
@@ -107,8 +117,8 @@ class _ControllerRunner:
         self._storage.close()
 
     def _boot(self, *keys: LinkKey) -> Boot:
-        """Count this boot before anything else can go wrong."""
-        record = self._boots.begin(ResetCause.UNKNOWN)
+        """Count this boot before anything else can go wrong; the ceilings alone must be readable."""
+        record = self._count_boot()
         ceilings = []
         for store, key in zip(self._ceilings.values(), keys, strict=True):
             stored = store.load()
@@ -118,13 +128,23 @@ class _ControllerRunner:
                     "so old frames could pass again; make a new key with: vanallen keys new"
                 )
             ceilings.append(stored.value)
+        loaded = self._records.load(RECORD_NAMES)
         return Boot(
-            boots=record.boots,
-            cause="first boot" if record.boots == 1 else "restart",
+            boots=record.boots if record else 0,
+            cause=_cause(record),
             tc_ceiling=ceilings[0],
             tm_ceiling=ceilings[1],
             session=draw_session(),
+            unproven=record.unconfirmed if record else None,
+            stored=Stored(loaded.payloads, loaded.damaged),
         )
+
+    def _count_boot(self) -> BootRecord | None:
+        """None if storage refuses: the payload boots all the same, with its required parts alone."""
+        try:
+            return self._boots.begin(ResetCause.UNKNOWN)
+        except StoreError:
+            return None
 
     def _inputs(self, now: float) -> Inputs:
         board = self._board.read()
@@ -134,6 +154,7 @@ class _ControllerRunner:
             self._board_out.clear()
         space = tuple(self._space.read())
         stored, self._stored = self._stored, {}
+        saved, self._saved = self._saved, frozenset()
         supply_on, current_a = self._read_supply(now)
         return Inputs(
             utc_s=self._clock.utc_s(),
@@ -145,6 +166,7 @@ class _ControllerRunner:
             supply_on=supply_on,
             current_a=current_a,
             stored=stored,
+            saved=saved,
         )
 
     def _read_supply(self, now: float) -> tuple[bool | None, float | None]:
@@ -157,6 +179,8 @@ class _ControllerRunner:
     def _carry_out(self, outputs: Outputs) -> None:
         if outputs.counters:
             self._store(outputs.counters)
+        if outputs.records:
+            self._saved = self._records.save(outputs.records)
         if outputs.supply.on is not None:
             self._supply.set_on(outputs.supply.on)
         if outputs.supply.pulse_reset:
@@ -234,6 +258,12 @@ def _space_port(url: str, profile: Profile, clock: SystemClock) -> _SpacePort:
     if not parts.hostname or number is None:
         raise PortError(f"{url}: not a space link; write tcp://127.0.0.1:5540 or a serial port")
     return TcpListener(parts.hostname, number)
+
+
+def _cause(record: BootRecord | None) -> str:
+    if record is None:
+        return "unknown, storage fails"
+    return "first boot" if record.boots == 1 else "restart"
 
 
 def _supply(profile: Profile, board_port: str) -> Supply:

@@ -1,33 +1,88 @@
-"""From reports to the bytes of the downlink: packet counters, time stamps, whole frames."""
+"""From reports to the bytes of the downlink: packet counters, time stamps, stores, whole frames."""
 
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from flight_sw.services.report import Report
+from flight_sw.services.report import Channel, Report
+from flight_sw.services.st13_large import in_parts
+from flight_sw.services.st15_storage import StorageService
 from flight_sw.space_link.keys import LinkKey
 from flight_sw.space_link.link import LinkSettings, TmSender
 from flight_sw.space_link.packet import Telemetry
 
 FRAMES_MAX = 64  # per step
+WAITING_BYTES_MAX = 4 * 1024 * 1024  # parts of large results that the channel has no room for yet
+RETRIEVAL_QUEUE_BYTES = 65_536  # stored telemetry waits while so much live telemetry is queued
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Monotonic time, and what packets are stamped with."""
+
+    now: float
+    stamp_s: float
 
 
 class Downlink:
     """The sending end of telemetry; `security` holds the counter whose ceiling must be durable."""
 
-    def __init__(self, key: LinkKey, settings: LinkSettings, ceiling: int) -> None:
+    def __init__(
+        self, key: LinkKey, settings: LinkSettings, ceiling: int, storage: StorageService
+    ) -> None:
         self._sender = TmSender(key, settings, ceiling)
         self._apid = settings.apid
+        self._storage = storage
         self._sequence = 0
+        self._transaction = 0
         self._message_counters: dict[tuple[int, int], int] = {}
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
         self.security = self._sender.security
+        self.dropped = 0
 
-    def frames(self, reports: Iterable[Report], utc_s: float, clcw: bytes) -> bytes:
+    def frames(self, reports: Iterable[Report], stamp: Stamp, clcw: bytes) -> bytes:
         """Queue the reports and send what may go; the rest waits for the next step."""
         for item in reports:
-            self._sender.add(item.channel.value, self._packet(item, utc_s))
+            self._add(item, stamp)
+        self._move_waiting()
+        if self._sender.queued_bytes(Channel.RESULTS.value) < RETRIEVAL_QUEUE_BYTES:
+            for packet in self._storage.retrieved():
+                self._queue(Channel.RESULTS, packet)
         count = min(FRAMES_MAX, self.security.available)
         return self._sender.flush(clcw, count) if count else b""
 
-    def _packet(self, item: Report, utc_s: float) -> bytes:
+    def has_waiting(self) -> bool:
+        """Whether more could be sent at once."""
+        return any(self._sender.queued_bytes(channel.value) for channel in Channel)
+
+    def _add(self, item: Report, stamp: Stamp) -> None:
+        parts = in_parts(item, self._transaction)
+        if len(parts) > 1:
+            self._transaction = (self._transaction + 1) & 0xFFFF
+        for part in parts:
+            packet = self._packet(part, stamp.stamp_s)
+            self._queue(part.channel, packet)
+            self._storage.keep(part, packet, stamp.stamp_s, stamp.now)
+
+    def _queue(self, channel: Channel, packet: bytes) -> None:
+        """Results may wait for room, in order; housekeeping is worth nothing later."""
+        behind = channel is Channel.RESULTS and self._waiting
+        if not behind and self._sender.add(channel.value, packet):
+            return
+        if channel is Channel.HOUSEKEEPING or (
+            self._waiting_bytes + len(packet) > WAITING_BYTES_MAX
+        ):
+            self.dropped += 1
+            return
+        self._waiting.append(packet)
+        self._waiting_bytes += len(packet)
+
+    def _move_waiting(self) -> None:
+        while self._waiting and self._sender.add(Channel.RESULTS.value, self._waiting[0]):
+            self._waiting_bytes -= len(self._waiting.popleft())
+
+    def _packet(self, item: Report, stamp_s: float) -> bytes:
         kind = item.service, item.subtype
         counter = self._message_counters.get(kind, 0)
         self._message_counters[kind] = (counter + 1) & 0xFFFF
@@ -37,7 +92,7 @@ class Downlink:
             service=item.service,
             subtype=item.subtype,
             data=item.data,
-            time=utc_s,
+            time=stamp_s,
             message_counter=counter,
         )
         self._sequence = (self._sequence + 1) & 0x3FFF

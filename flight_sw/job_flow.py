@@ -4,10 +4,12 @@ It knows which models the board has, hands at most JOBS_ON_BOARD_MAX jobs to the
 turns what the node reports into result, withdrawal and failure reports.
 """
 
+from collections.abc import Mapping
+
 from flight_sw.board_link import messages as m
 from flight_sw.dictionary.field import Value
 from flight_sw.dictionary.reason import Reason
-from flight_sw.dictionary.telecommands import JOB_INPUT_BYTES_MAX
+from flight_sw.dictionary.telecommands import JOB_INPUT_LARGE_BYTES_MAX
 from flight_sw.inference.job import (
     Admission,
     FailReason,
@@ -20,6 +22,8 @@ from flight_sw.inference.job import (
     Withdrawal,
 )
 from flight_sw.inference.ledger import JobLedger
+from flight_sw.mode import WORKING
+from flight_sw.services.calls import Call, Handler, Outcome
 from flight_sw.services.report import Channel, Report, report
 
 JOBS_ON_BOARD_MAX = 2  # one running, one ready behind it
@@ -58,6 +62,13 @@ class JobFlow:
         self.frequency_mhz = 0
         self._ledger = JobLedger()
 
+    def handlers(self) -> Mapping[str, Handler]:
+        """Telecommands of the mission's own service 130."""
+        return {
+            "submit-job": self._submit_job,
+            "cancel-job": lambda call: self.cancel(call.number("job")),
+        }
+
     @property
     def queued(self) -> int:
         """Jobs waiting or running."""
@@ -71,7 +82,7 @@ class JobFlow:
     def submit(self, arguments: dict[str, Value], *, working: bool, now: float) -> Reason | None:
         """Admit a job as `submit-job` carries it; None when admitted."""
         data = arguments["input"]
-        if not isinstance(data, bytes) or len(data) > JOB_INPUT_BYTES_MAX:
+        if not isinstance(data, bytes) or len(data) > JOB_INPUT_LARGE_BYTES_MAX:
             return Reason.TOO_LARGE
         job = Job(
             id=int(arguments["job"]),
@@ -165,6 +176,9 @@ class JobFlow:
             report("job-failed", Channel.RESULTS, job=f.job_id, reason=_FAILURE[f.reason].value)
             for f in failures
         ]
+
+    def _submit_job(self, call: Call) -> Outcome:
+        return self.submit(call.arguments, working=call.mode in WORKING, now=call.now)
 
     def _withdrawals(self, withdrawn: list[Withdrawal]) -> list[Report]:
         self.withdrawn += len(withdrawn)

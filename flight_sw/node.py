@@ -16,6 +16,7 @@ from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
 from flight_sw.errors import DecodeError
 from flight_sw.inference.worker_messages import Done, Loaded, LoadFailed, Run, TensorSpec
+from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
 from flight_sw.radiation.protected import MemoryRegion, ProtectedRegion
 from flight_sw.radiation.scrub import Scrubber, ScrubHit
@@ -94,6 +95,8 @@ class Node:
         directories = {model.slot: model.directory for model in models}
         self._worker = WorkerWatch(directories, limits.job_timeout_s, limits.ping_timeout_s)
         self._scrubber = Scrubber([model.region for model in models]) if models else None
+        regions = {model.slot: model.region for model in models}
+        self._memory = NodeMemory(regions, self._scrubber, self.memory_regions)
         self._reloads: dict[int, int] = {}
         self._ready: dict[int, m.ModelReady] = {}
         self._refused: dict[int, m.ModelRefused] = {}
@@ -210,8 +213,11 @@ class Node:
             self._jobs = deque(job for job in self._jobs if job.job != message.job)
         elif isinstance(message, m.RestartWorker):
             self._worker.restart("ordered")
-        else:
+        elif isinstance(message, m.ScrubNow):
             self._scrub_all(message.request)
+        else:
+            for answer in self._memory.obey(message, self._worker.loading_slot):
+                self._say(answer)
 
     def _queue(self, job: m.SubmitJob) -> None:
         if job.slot not in self._ready:

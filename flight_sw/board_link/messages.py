@@ -46,6 +46,29 @@ class ScrubNow(Message, frozen=True):
     request: int
 
 
+class ReadRegion(Message, frozen=True):
+    """Read bytes of a named memory region; answered by RegionData or RegionRefused."""
+
+    name: str
+    offset: int
+    length: int
+
+
+class CheckRegion(Message, frozen=True):
+    """Sum up bytes of a named memory region; answered by RegionChecked or RegionRefused."""
+
+    name: str
+    offset: int
+    length: int
+
+
+class MendRegion(Message, frozen=True):
+    """Scrub a named region now, or rebuild it from its golden copy; answered by RegionMended."""
+
+    name: str
+    rebuild: bool
+
+
 class Identity(Message, frozen=True):
     """The first message of a node's session."""
 
@@ -154,7 +177,47 @@ class Region(Message, frozen=True):
     length: int
 
 
-ToNode = Order | SubmitJob | CancelJob | RestartWorker | ScrubNow
+class RegionData(Message, frozen=True):
+    """Answer to ReadRegion."""
+
+    name: str
+    offset: int
+    data: bytes
+
+
+class RegionChecked(Message, frozen=True):
+    """Answer to CheckRegion; `crc` is CRC-32C."""
+
+    name: str
+    offset: int
+    length: int
+    crc: int
+
+
+class RegionMended(Message, frozen=True):
+    """Answer to MendRegion: pages looked at, and how many of them were not clean."""
+
+    name: str
+    pages: int
+    hits: int
+
+
+class RegionRefused(Message, frozen=True):
+    """There is no such region, or the range leaves it, or it cannot be mended now."""
+
+    name: str
+
+
+ToNode = (
+    Order
+    | SubmitJob
+    | CancelJob
+    | RestartWorker
+    | ScrubNow
+    | ReadRegion
+    | CheckRegion
+    | MendRegion
+)
 ToController = (
     Identity
     | ModelReady
@@ -168,6 +231,10 @@ ToController = (
     | WorkerRestarted
     | VoteRepaired
     | Region
+    | RegionData
+    | RegionChecked
+    | RegionMended
+    | RegionRefused
 )
 
 _ENCODER = msgspec.msgpack.Encoder()

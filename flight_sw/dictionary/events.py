@@ -38,6 +38,10 @@ def _u32(name: str) -> Field:
     return Field(name, Kind.U32)
 
 
+def _i32(name: str, unit: str = "") -> Field:
+    return Field(name, Kind.I32, unit=unit)
+
+
 def _text(name: str) -> Field:
     return Field(name, Kind.TEXT)
 
@@ -162,6 +166,100 @@ EVENTS: tuple[EventDefinition, ...] = (
     ),
     EventDefinition(
         "over-current", Severity.HIGH, "Board draws {current:.2f} A", (_f32("current", "A"),)
+    ),
+    EventDefinition(
+        "boot-plan",
+        Severity.MEDIUM,
+        "Boot {count} in a row that is not yet proven good: starting {plan}",
+        (_u8("count"), _text("plan")),
+    ),
+    EventDefinition(
+        "record-unreadable",
+        Severity.MEDIUM,
+        "Stored record {name} cannot be used: {why}",
+        (_text("name"), _text("why")),
+    ),
+    EventDefinition(
+        "storage-works", Severity.INFO, "Storage keeps record {name} again", (_text("name"),)
+    ),
+    EventDefinition(
+        "schedule-released",
+        Severity.INFO,
+        "Schedule entry {entry} released, {late:.1f} s after its time",
+        (_u32("entry"), _f32("late", "s")),
+    ),
+    EventDefinition(
+        "schedule-missed",
+        Severity.MEDIUM,
+        "Schedule entry {entry} is {late:.0f} s late and left out",
+        (_u32("entry"), _f32("late", "s")),
+    ),
+    EventDefinition(
+        "schedule-interrupted",
+        Severity.MEDIUM,
+        "Schedule entry {entry} was released when the payload stopped: it will not run again",
+        (_u32("entry"),),
+    ),
+    EventDefinition(
+        "stored-command-failed",
+        Severity.LOW,
+        "Telecommand of {source} {number} refused: {reason}",
+        (_text("source"), _u32("number"), _text("reason")),
+    ),
+    EventDefinition(
+        "monitor-violated",
+        Severity.MEDIUM,
+        "Monitor {monitor}: {parameter} is {value:g}, {state}",
+        (_u8("monitor"), _text("parameter"), Field("value", Kind.F64), _text("state")),
+    ),
+    EventDefinition(
+        "monitor-cleared",
+        Severity.INFO,
+        "Monitor {monitor}: {parameter} is {value:g}, within limits",
+        (_u8("monitor"), _text("parameter"), Field("value", Kind.F64)),
+    ),
+    EventDefinition(
+        "action-run",
+        Severity.INFO,
+        "Event-action {action} on event {event}",
+        (_u8("action"), _text("event")),
+    ),
+    EventDefinition(
+        "actions-held",
+        Severity.LOW,
+        "{count} event-actions not carried out: too many at once",
+        (_u32("count"),),
+    ),
+    EventDefinition(
+        "sequence-ended",
+        Severity.INFO,
+        "Sequence {sequence} ended after {steps} steps: {why}",
+        (_u8("sequence"), _u8("steps"), _text("why")),
+    ),
+    EventDefinition(
+        "file-complete", Severity.INFO, "File slot {slot} complete, digest right", (_u8("slot"),)
+    ),
+    EventDefinition(
+        "file-damaged", Severity.MEDIUM, "File slot {slot}: digest wrong, emptied", (_u8("slot"),)
+    ),
+    EventDefinition(
+        "transfer-dropped",
+        Severity.LOW,
+        "Large packet {transaction} dropped: {why}",
+        (Field("transaction", Kind.U16), _text("why")),
+    ),
+    EventDefinition("time-set", Severity.INFO, "Clock set by {by} s", (_i32("by", "s"),)),
+    EventDefinition(
+        "time-suspect",
+        Severity.MEDIUM,
+        "Wall clock and payload clock differ by {by} s",
+        (_i32("by", "s"),),
+    ),
+    EventDefinition(
+        "retrieval-done",
+        Severity.INFO,
+        "{count} packets of store {store} sent",
+        (_u32("count"), _text("store")),
     ),
 )
 

@@ -13,6 +13,7 @@ from enum import Enum, unique
 from flight_sw.errors import DecodeError
 
 TEXT_BYTES_MAX = 255
+NAMES_MAX = 64
 
 Value = bool | int | float | str | bytes
 
@@ -32,6 +33,7 @@ class Kind(Enum):
     ENUM = "enum"  # U8 on the wire, a name in hand
     TEXT = "text"  # U8 length, then UTF-8
     BYTES = "bytes"  # all that is left; only as the last field
+    NAMES = "names"  # U8 count, then a U8 each; in hand, choices joined by commas
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Field:
         unit: SI unit, empty where there is none.
         minimum: smallest value allowed, in `unit`; None for the kind's own limit.
         maximum: largest value allowed.
-        choices: for ENUM, the names; their position is the value on the wire.
+        choices: for ENUM and NAMES, the names; their position is the value on the wire.
     """
 
     name: str
@@ -110,6 +112,8 @@ def describe(field: Field) -> str:
     """Say in words what a field takes, with unit and range."""
     if field.kind is Kind.ENUM:
         return "one of " + ", ".join(field.choices)
+    if field.kind is Kind.NAMES:
+        return "names, joined by commas, of " + ", ".join(field.choices)
     unit = f" {field.unit}" if field.unit else ""
     if field.minimum is not None or field.maximum is not None:
         low = "…" if field.minimum is None else f"{field.minimum:g}"
@@ -145,6 +149,8 @@ def _encode_one(field: Field, value: Value) -> bytes:
         if value not in field.choices:
             raise ValueError(f"{field.name} {value!r} is not {describe(field)}")
         return bytes([field.choices.index(value)])
+    if kind is Kind.NAMES and isinstance(value, str):
+        return _encode_names(field, value)
     if kind in _NUMBERS and isinstance(value, int | float):
         try:
             number = float(value) if kind in _FLOATS else value
@@ -152,6 +158,14 @@ def _encode_one(field: Field, value: Value) -> bytes:
         except (struct.error, OverflowError):
             pass
     raise ValueError(f"{field.name}: {value!r} is not {describe(field)}")
+
+
+def _encode_names(field: Field, value: str) -> bytes:
+    names = [name.strip() for name in value.split(",")] if value else []
+    unknown = [name for name in names if name not in field.choices]
+    if unknown or len(names) > NAMES_MAX:
+        raise ValueError(f"{field.name} {value!r} is not {describe(field)}")
+    return bytes([len(names), *(field.choices.index(name) for name in names)])
 
 
 def _cut(text: bytes) -> bytes:
@@ -163,7 +177,7 @@ def _decode_one(field: Field, data: bytes, position: int) -> tuple[Value, int]:
     kind = field.kind
     if kind is Kind.BYTES:
         return data[position:], len(data)
-    size = 1 if kind in (Kind.ENUM, Kind.TEXT) else struct.calcsize(">" + kind.value)
+    size = 1 if kind in (Kind.ENUM, Kind.TEXT, Kind.NAMES) else struct.calcsize(">" + kind.value)
     end = position + size
     if end > len(data):
         raise DecodeError(f"{field.name} is cut off")
@@ -174,6 +188,8 @@ def _decode_one(field: Field, data: bytes, position: int) -> tuple[Value, int]:
         return field.choices[index], end
     if kind is Kind.TEXT:
         return _decode_text(field, data, end)
+    if kind is Kind.NAMES:
+        return _decode_names(field, data, end)
     if kind is Kind.BOOL and data[position] > 1:
         raise DecodeError(f"{field.name} is neither 0 nor 1")
     value: Value = struct.unpack_from(">" + kind.value, data, position)[0]
@@ -190,6 +206,15 @@ def _decode_text(field: Field, data: bytes, start: int) -> tuple[Value, int]:
         raise DecodeError(f"{field.name} is not UTF-8") from error
 
 
+def _decode_names(field: Field, data: bytes, start: int) -> tuple[Value, int]:
+    end = start + data[start - 1]
+    if end > len(data) or data[start - 1] > NAMES_MAX:
+        raise DecodeError(f"{field.name} is cut off or too long")
+    if any(place >= len(field.choices) for place in data[start:end]):
+        raise DecodeError(f"{field.name} has an unknown choice")
+    return ",".join(field.choices[place] for place in data[start:end]), end
+
+
 def _parse(field: Field, text: str) -> Value:
     kind = field.kind
     if kind is Kind.ENUM:
@@ -197,7 +222,7 @@ def _parse(field: Field, text: str) -> Value:
         if text.lower() not in names:
             raise ValueError(text)
         return names[text.lower()]
-    if kind is Kind.TEXT:
+    if kind in (Kind.TEXT, Kind.NAMES):
         return text
     if kind is Kind.BYTES:
         return bytes.fromhex(text.removeprefix("@"))

@@ -21,6 +21,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("soft_limit", 80.0, 40, 100, "degC", "governor steps down above this"),
     Parameter("release", 74.0, 30, 95, "degC", "governor steps up below this"),
     Parameter("event_rate", 20, 1, 200, "1/s", "most event reports sent per second"),
+    Parameter("late_limit", 300, 0, 86_400, "s", "schedule entries found later are left out"),
 )
 
 PARAMETER_NAMES: tuple[str, ...] = tuple(parameter.name for parameter in PARAMETERS)

@@ -25,3 +25,16 @@ class Reason(Enum):
     CANCELLED = 16
     TOO_LARGE = 17
     UNPROTECTED = 18
+    NOT_ARMED = 19
+    ARM_EXPIRED = 20
+    BUSY = 21
+    NO_SUCH_ENTRY = 22
+    ALREADY_EXISTS = 23
+    TABLE_FULL = 24
+    IN_THE_PAST = 25
+    NO_SUCH_REGION = 26
+    BAD_DIGEST = 27
+    INCOMPLETE = 28
+    OUT_OF_ORDER = 29
+    NOT_STARTED = 30  # an optional part that the boot-loop guard has left out
+    NO_ANSWER = 31  # a storage or board that should have answered did not

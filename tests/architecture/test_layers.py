@@ -22,6 +22,10 @@ PARTS = tuple(
         "commanding",
         "downlink",
         "job_flow",
+        "link_code",
+        "node_memory",
+        "on_board",
+        "own_memory",
         "worker_watch",
     )
 )

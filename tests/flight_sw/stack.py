@@ -1,10 +1,11 @@
-"""Controller and node joined in virtual time: no process, no port, no clock.
+"""Controller and node joined in virtual time: no process, no port, no clock, a storage that may fail.
 
 The worker is scripted: its answer is a digest of the input and of the live weight bytes, so a flip
 in the weights changes the next answer just as it would change a model's.
 """
 
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,17 @@ from flight_sw.board_watch import SupplyOrder
 from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs, link_settings
 from flight_sw.dictionary import events, telecommands, telemetry
 from flight_sw.dictionary.field import decode
+from flight_sw.errors import StoreError
 from flight_sw.inference import worker_messages as w
 from flight_sw.node import BoardFacts, BoardModel, Node, NodeInputs, Readings
+from flight_sw.on_board import RECORD_NAMES, Stored
 from flight_sw.profile import Profile, parse_profile
 from flight_sw.radiation.native import PAGE_BYTES
 from flight_sw.radiation.protected import ProtectedRegion
 from flight_sw.space_link.keys import reserved_test_keys
 from flight_sw.space_link.link import TcSender, TmReceiver
 from flight_sw.space_link.packet import Telecommand, Telemetry
+from flight_sw.store.record_store import RecordStore
 
 TICK_S = 0.02
 PAGES = 8
@@ -31,6 +35,42 @@ BOARDS = Path(__file__).parents[2] / "boards"
 def emulated_profile() -> Profile:
     """The profile of the emulated board."""
     return parse_profile((BOARDS / "emulated.yaml").read_text(), "emulated.yaml")
+
+
+class PowerCut(Exception):
+    """The payload stops here, in the middle of a write."""
+
+
+@dataclass
+class StackStorage:
+    """Blobs that survive the controller; `cut_in` writes from now the power goes, `fails` all refuse.
+
+    A cut comes before the write took effect, or after it (`cut_after`) but before anyone knew.
+    """
+
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    cut_in: int | None = None
+    cut_after: bool = False
+    fails: bool = False
+    writes: int = 0
+
+    def read(self, name: str) -> bytes | None:
+        if self.fails:
+            raise StoreError(f"cannot read {name}")
+        return self.blobs.get(name)
+
+    def write(self, name: str, content: bytes) -> None:
+        self.writes += 1
+        if self.fails:
+            raise StoreError(f"cannot write {name}")
+        if self.cut_in is not None:
+            self.cut_in -= 1
+            if self.cut_in < 0:
+                self.cut_in = None
+                if self.cut_after:
+                    self.blobs[name] = content
+                raise PowerCut(name)
+        self.blobs[name] = content
 
 
 class ScriptedWorker:
@@ -102,6 +142,9 @@ class Stack:
         self.reports: list[tuple[str, dict]] = []
         self.housekeeping: dict[int, dict] = {}
         self.counters = {TC_CEILING: 0, TM_CEILING: 0}
+        self.storage = StackStorage()
+        self.unproven: int | None = 1
+        self.wall_by_s = 0.0
         settings = link_settings(self.profile)
         self.sender = TcSender(self.keys.tc, settings, 0)
         self.receiver = TmReceiver(self.keys.tm, settings, 0)
@@ -113,15 +156,20 @@ class Stack:
     def boot_controller(self) -> None:
         """A controller that knows only what was stored."""
         self.boots += 1
+        self._records = RecordStore(self.storage)
+        loaded = self._records.load(RECORD_NAMES)
         boot = Boot(
             boots=self.boots,
             cause="test",
             tc_ceiling=self.counters[TC_CEILING],
             tm_ceiling=self.counters[TM_CEILING],
             session=1000 + self.boots,
+            unproven=self.unproven,
+            stored=Stored(loaded.payloads, loaded.damaged),
         )
         self.controller = Controller(self.profile, self.keys, boot)
         self._stored: dict[str, int] = {}
+        self._saved: frozenset[str] = frozenset()
 
     def boot_board(self) -> None:
         """A node with fresh weights from the golden copy, and a worker not started yet."""
@@ -148,18 +196,38 @@ class Stack:
     def send(self, name: str, **values: object) -> bytes:
         """One telecommand; returns its bytes, so that a test can replay them."""
         self._store(self.sender.security)
+        data = self.sender.encode(self.telecommand(name, **values))
+        self.inject(data)
+        return data
+
+    def telecommand(self, name: str, **values: object) -> Telecommand:
+        """The next telecommand, not sent."""
         command = telecommands.BY_NAME[name]
-        packet = Telecommand(
+        self._sequence = (self._sequence + 1) & 0x3FFF
+        return Telecommand(
             self.profile.spacecraft.apid,
             self._sequence,
             command.service,
             command.subtype,
             command.encode(values),
         )
-        self._sequence += 1
-        data = self.sender.encode(packet)
-        self.inject(data)
-        return data
+
+    def fire(self, name: str, **values: object) -> None:
+        """Arm and fire a critical telecommand."""
+        self.send("arm", **telecommands.arming(name, values))
+        self.send(name, **values)
+
+    def reboot(self) -> None:
+        """The controller restarts, and the ground jumps to the counter that it names."""
+        self.boot_controller()
+        self._uplink = b""
+        self.run(0.2)
+        self.sender.security.jump_to(self.housekeeping[2]["tc_counter_next"])
+
+    @property
+    def clock_s(self) -> float:
+        """What the payload clock should show."""
+        return 1_800_000_000 + self.now
 
     def inject(self, data: bytes) -> None:
         """Raw bytes on the uplink."""
@@ -197,14 +265,16 @@ class Stack:
         uplink, self._uplink = self._uplink, b""
         board, self._to_controller = self._to_controller, b""
         inputs = Inputs(
-            utc_s=1_800_000_000 + self.now,
+            utc_s=1_800_000_000 + self.now + self.wall_by_s,
             space=((1, uplink),) if uplink else (),
             connections=(1,),
             board=board,
             stored=self._stored,
+            saved=self._saved,
         )
         outputs, wake_at = self.controller.step(self.now, inputs)
         assert wake_at >= self.now
+        self._saved = self._records.save(outputs.records)
         self._stored = outputs.counters
         self.counters.update(outputs.counters)
         self._to_node += outputs.board
@@ -247,7 +317,7 @@ class Stack:
             definition = events.EVENTS[int.from_bytes(packet.data[:2], "big")]
             self.events.append(definition.name)
             self.sentences.append(definition.sentence(decode(definition.fields, packet.data[2:])))
-        elif packet.service == 3:
+        elif (packet.service, packet.subtype) == (3, 25):
             fields = telemetry.HOUSEKEEPING[packet.data[0]]
             self.housekeeping[packet.data[0]] = decode(fields, packet.data[1:])
         else:

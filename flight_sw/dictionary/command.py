@@ -1,0 +1,52 @@
+"""What a telecommand is: its name, its place on the wire, its arguments, and where it is accepted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from flight_sw.dictionary.field import Field, Value, decode, encode
+from flight_sw.mode import WORKING, Mode
+
+ANY_MODE = frozenset({Mode.SAFE, Mode.NOMINAL, Mode.DEGRADED})
+PROTECTION_CLASSES = ("none", "standard")
+
+__all__ = ["ANY_MODE", "PROTECTION_CLASSES", "WORKING", "Command", "arming_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One telecommand.
+
+    Args:
+        name: what a person types.
+        service: PUS service type, ECSS-E-ST-70-41C.
+        subtype: PUS message subtype.
+        function: for ST[08], the function id that opens the data field; else None.
+        modes: where it is accepted.
+        critical: carried out only within 30 s of an `arm` for just these bytes, and never unattended.
+        bulk: waits in the queue of large transfers, which never holds other telecommands up.
+    """
+
+    name: str
+    service: int
+    subtype: int
+    help: str
+    arguments: tuple[Field, ...] = ()
+    function: int | None = None
+    modes: frozenset[Mode] = ANY_MODE
+    critical: bool = False
+    bulk: bool = False
+
+    def encode(self, values: Mapping[str, Value]) -> bytes:
+        """Pack the data field; ValueError names the argument that does not fit."""
+        head = b"" if self.function is None else self.function.to_bytes(2, "big")
+        return head + encode(self.arguments, values)
+
+    def decode(self, data: bytes) -> dict[str, Value]:
+        """Unpack the data field; DecodeError says what is wrong with it."""
+        return decode(self.arguments, data if self.function is None else data[2:])
+
+
+def arming_digest(service: int, subtype: int, data: bytes) -> int:
+    """What `arm` must carry: the first 64 bits of SHA-256 over service, subtype and data field."""
+    return int.from_bytes(sha256(bytes([service, subtype]) + data).digest()[:8], "big")

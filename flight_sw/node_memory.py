@@ -1,0 +1,66 @@
+"""The node's answers to ST[06]: dump, check, scrub and repair of the board's named regions."""
+
+from collections.abc import Callable, Mapping
+
+from flight_sw.board_link import messages as m
+from flight_sw.radiation import region_bytes
+from flight_sw.radiation.protected import MemoryRegion, ProtectedRegion, Tier
+from flight_sw.radiation.scrub import NEVER, Scrubber
+
+READ_BYTES_MAX = 4096
+
+
+class NodeMemory:
+    """Regions by name.
+
+    Args:
+        regions: protected regions by model slot.
+        memory_map: every region with its address, also those that cannot be mended one by one.
+    """
+
+    def __init__(
+        self,
+        regions: Mapping[int, ProtectedRegion],
+        scrubber: Scrubber | None,
+        memory_map: Callable[[], tuple[MemoryRegion, ...]],
+    ) -> None:
+        self._regions = regions
+        self._scrubber = scrubber
+        self._memory_map = memory_map
+
+    def obey(
+        self, order: m.ReadRegion | m.CheckRegion | m.MendRegion, loading_slot: int | None
+    ) -> list[m.Message]:
+        """The answer, after the hits that mending found; the slot under proof is left alone."""
+        if isinstance(order, m.MendRegion):
+            return self._mend(order, loading_slot)
+        found = [region for region in self._memory_map() if region.name == order.name]
+        inside = found and order.offset >= 0 and order.offset + order.length <= found[0].length
+        if not inside or order.length < 1:
+            return [m.RegionRefused(order.name)]
+        if isinstance(order, m.CheckRegion):
+            crc = region_bytes.checksum(found[0], order.offset, order.length)
+            return [m.RegionChecked(order.name, order.offset, order.length, crc)]
+        data = region_bytes.read(found[0], order.offset, min(order.length, READ_BYTES_MAX))
+        return [m.RegionData(order.name, order.offset, data)]
+
+    def _mend(self, order: m.MendRegion, loading_slot: int | None) -> list[m.Message]:
+        name = order.name.partition(":")[2]
+        slots = [slot for slot, region in self._regions.items() if region.name == name]
+        if not slots or self._scrubber is None or slots[0] == loading_slot:
+            return [m.RegionRefused(order.name)]
+        slot, region = slots[0], self._regions[slots[0]]
+        answers: list[m.Message] = []
+        if order.rebuild:
+            found = self._scrubber.tick - 1
+            answers += [
+                m.PageHit(name, slot, page, Tier.REBUILT.name, 0, NEVER, found)
+                for page in region.encode()
+            ]
+        hits = self._scrubber.full_pass(name)
+        found = self._scrubber.tick - 1
+        answers += [
+            m.PageHit(name, slot, hit.page, hit.tier.name, hit.bits, hit.since_tick, found)
+            for hit in hits
+        ]
+        return [*answers, m.RegionMended(order.name, region.pages, len(answers))]
