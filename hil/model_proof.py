@@ -1,52 +1,132 @@
-"""`python -m hil.model_proof MODEL`: compile a model here, load it live and prove its weights; JSON."""
+"""Proves models live on this machine, in a process of its own:
+`python -m hil.model_proof FOLDER MODEL`.
 
+Apart, because the proof turns weights over and a model may crash onnxruntime: whoever asks gets a
+line, never a dead program.
+"""
+
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import msgspec
 
-from flight_sw.errors import UserError
-from flight_sw.inference.compile import compile_cached
-from flight_sw.inference.live_files import stage
+from flight_sw.errors import ModelError, UserError
+from flight_sw.inference.bundle import Part, parts_of
+from flight_sw.inference.compiled import compile_cached
+from flight_sw.inference.live_files import stage, verify
 from flight_sw.inference.load import load_live
-from flight_sw.inference.prove import prove
+from flight_sw.inference.prove import MIN_COVERAGE, proof_inputs, prove
+from flight_sw.inference.tensors import pack
 from flight_sw.radiation.native import crc32c
+from hil.applications.golden import GoldenTwin
 from hil.places import model_cache
 
+PROOF_TIMEOUT_S = 600.0
+_MEMORY = Path("/dev/shm")  # noqa: S108  tmpfs itself is what is wanted
+_DEAD_NAMED_MAX = 5
 
-class ProofResult(msgspec.Struct, frozen=True):
-    """What was shown to be live."""
 
+class ModelProof(msgspec.Struct, frozen=True):
+    """What was shown about one part of one model; `is_same_as_default` is about every output bit."""
+
+    model: str
+    part: str
     coverage: float
     live_bytes: int
     total_bytes: int
     protectable: bool
+    is_same_as_default: bool
+    is_prepacked: bool
+    dead: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """One line for people."""
+        verdict = "protectable" if self.protectable else "NOT protectable"
+        line = (
+            f"{self.model} ({self.part}): {verdict}, coverage {self.coverage:.2%} "
+            f"({self.live_bytes} of {self.total_bytes} weight bytes live)"
+        )
+        if self.part == Part.PLAIN.value:
+            same = "same bits as" if self.is_same_as_default else "NOT the bits of"
+            line += f", {same} a default session"
+        if self.dead:
+            line += f"; dead: {', '.join(self.dead[:_DEAD_NAMED_MAX])}"
+        if self.coverage < MIN_COVERAGE:
+            line += f"; protection needs {MIN_COVERAGE:.0%}: such jobs run as `none` only"
+        return line
 
 
-def prove_model(model: Path) -> ProofResult:
-    """Compile (from the cache if possible), load and prove one model.
+def prove_model(model: Path) -> tuple[ModelProof, ...]:
+    """Prove a model, compiled from the cache if possible, in a child process.
 
     Raises:
-        ModelError: it is no model, or onnxruntime refuses it.
+        ModelError: it is no model, or onnxruntime refuses it, or crashes or hangs on it.
     """
-    compiled = compile_cached(model, model_cache(), crc32c)
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        live = Path(folder) / "live"
-        stage(compiled, live)
-        proof = prove(load_live(live), live)
-    return ProofResult(proof.coverage, proof.live_bytes, proof.total_bytes, proof.protectable)
+    return prove_compiled(compile_cached(model, model_cache(), crc32c), model)
+
+
+def prove_compiled(compiled: Path, source: Path) -> tuple[ModelProof, ...]:
+    """Prove every part of a compiled model against its `source`, in a child process.
+
+    Raises:
+        ModelError: as `prove_model`.
+    """
+    command = [sys.executable, "-m", "hil.model_proof", str(compiled), str(source)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PROOF_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{source}: the proof took more than {PROOF_TIMEOUT_S:g} s") from error
+    if done.returncode < 0:
+        raise ModelError(f"{source}: onnxruntime crashes on it (signal {-done.returncode})")
+    if done.returncode:
+        raise ModelError((done.stderr.strip().splitlines() or [f"{source}: no reason given"])[-1])
+    return msgspec.json.decode(done.stdout, type=tuple[ModelProof, ...])
 
 
 def main() -> int:
-    """Prove the model named on the command line."""
+    """Prove the compiled directory and source named on the command line; JSON on stdout."""
+    compiled, source = Path(sys.argv[1]), Path(sys.argv[2])
     try:
-        result = prove_model(Path(sys.argv[1]))
+        manifest = verify(compiled)
+        found = [
+            _prove_part(part, directory, source)
+            for part, directory in parts_of(compiled, manifest).items()
+            if part not in (Part.COPY_2, Part.COPY_3)
+        ]
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     return 0
+
+
+def _prove_part(part: Part, directory: Path, source: Path) -> ModelProof:
+    memory = _MEMORY if _MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory, prefix="vanallen-") as folder:
+        live_dir = Path(folder) / "live"
+        manifest = stage(directory, live_dir)
+        model = load_live(live_dir)
+        proof = prove(model, live_dir)
+        same = False
+        if part is Part.PLAIN:
+            twin = GoldenTwin(source)
+            inputs = proof_inputs(manifest.inputs)
+            same = all(pack(model.run(x)) == pack(twin.run(x)) for x in inputs)
+        return ModelProof(
+            model=manifest.name,
+            part=part.value,
+            coverage=proof.coverage,
+            live_bytes=proof.live_bytes,
+            total_bytes=proof.total_bytes,
+            protectable=proof.protectable,
+            is_same_as_default=same,
+            is_prepacked=manifest.prepacked,
+            dead=proof.dead,
+        )
 
 
 if __name__ == "__main__":

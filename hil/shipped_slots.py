@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flight_sw.inference.compile import compile_cached
+from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.store import ModelStore
 from flight_sw.radiation.native import crc32c
 from hil.applications.models import find_model, shipped_models

@@ -19,14 +19,12 @@ from flight_sw.errors import ModelError
 from flight_sw.inference.describe import ModelDescription, describe_model
 from flight_sw.inference.int8 import shift_file
 from flight_sw.inference.layout import lay_out
-from flight_sw.inference.live_files import verify
 from flight_sw.inference.load import load_live
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
     PAGE_BYTES,
     WEIGHTS_FILE,
     Manifest,
-    cache_key,
     cpu_fingerprint,
     sha256_hex,
     write_manifest,
@@ -53,23 +51,6 @@ class _Task:
     name: str
 
 
-def compile_cached(source: Path, cache: Path, page_crc: PageCrc) -> Path:
-    """The compiled directory of `source` under `cache`, made now if it is not there yet.
-
-    The key is the model's digest, the onnxruntime version and the CPU's instruction sets.
-    """
-    digest = describe_model(source).sha256
-    directory = cache / cache_key(digest, ort.__version__, cpu_fingerprint())
-    if not _holds(directory, digest):
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".compiling-") as temporary:
-            fresh = Path(temporary) / "fresh"
-            compile_model(source, fresh, page_crc)
-            if not _holds(directory, digest):  # another process may have been faster
-                _put(fresh, directory, Path(temporary) / "old")
-    return directory
-
-
 def compile_model(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
     """Write graph, weights and manifest into `out_dir`, which appears only when complete.
 
@@ -80,19 +61,12 @@ def compile_model(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".compiling-") as temporary:
         best, manifest = _best(task, Path(temporary))
-        _put(best, out_dir, Path(temporary) / "old")
+        put(best, out_dir, Path(temporary) / "old")
     return manifest
 
 
-def _holds(directory: Path, digest: str) -> bool:
-    """Whether a whole, undamaged compiled form of that source is there."""
-    try:
-        return verify(directory).source_sha256 == digest
-    except ModelError:
-        return False
-
-
-def _put(fresh: Path, directory: Path, aside: Path) -> None:
+def put(fresh: Path, directory: Path, aside: Path) -> None:
+    """Give a finished directory its name; what had the name before goes aside."""
     with contextlib.suppress(FileNotFoundError):
         directory.rename(aside)
     fresh.rename(directory)

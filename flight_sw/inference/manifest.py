@@ -66,6 +66,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inline_bytes: int  # small shape constants that must stay inside the graph, unprotected
     prepacked: bool  # kernels use saved packed blobs; False: packing is off
     format: int = FORMAT
+    copies: int = 1  # independent copies of the weights that a board maps, for voting
 
     @property
     def digest(self) -> bytes:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from flight_sw.errors import ModelError
-from flight_sw.inference.live_files import verify
+from flight_sw.inference.bundle import parts_of, verify_bundle
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
     MANIFEST_FILE,
@@ -39,14 +39,12 @@ class ModelStore:
     def install(self, compiled: Path, slot: int) -> Manifest:
         """Copy a verified compiled model into `slot`; the old one stays if anything fails."""
         link = self.directory(slot)
-        verify(compiled)
+        parts = set(parts_of(compiled, verify_bundle(compiled)).values())
         self._root.mkdir(parents=True, exist_ok=True)
         content = Path(tempfile.mkdtemp(dir=self._root, prefix=_CONTENT))
-        for name in (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE):
-            shutil.copyfile(compiled / name, content / name)
-            _sync(content / name)
-        manifest = verify(content)
-        _sync(content)
+        for part in sorted(parts):
+            _copy(part, content / part.relative_to(compiled))
+        manifest = verify_bundle(content)
         new_link = content.with_suffix(".link")
         new_link.symlink_to(content.name)
         new_link.replace(link)
@@ -77,6 +75,14 @@ class ModelStore:
                 entry.unlink()
             elif entry.name not in used:
                 shutil.rmtree(entry, ignore_errors=True)
+
+
+def _copy(part: Path, target: Path) -> None:
+    target.mkdir(exist_ok=True)
+    for name in (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE):
+        shutil.copyfile(part / name, target / name)
+        _sync(target / name)
+    _sync(target)
 
 
 def _sync(path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flight_sw.devices.storage import write_key_file
 from flight_sw.errors import PortError, VanAllenError
-from flight_sw.inference.compile import compile_cached
+from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.manifest import WEIGHTS_FILE
 from flight_sw.inference.store import ModelStore
 from flight_sw.profile import Profile

@@ -32,7 +32,8 @@ PARTS = tuple(
 
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"tests"}),
-    frozenset({"hil.__main__", "hil.bench", "hil.doctor"}),
+    frozenset({"hil.__main__", "hil.bench", "hil.doctor", "hil.model_command"}),
+    frozenset({"hil.desk"}),
     frozenset(
         {
             "hil.campaign",
@@ -71,7 +72,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"flight_sw.devices"}),
     frozenset({"flight_sw.errors", "flight_sw._native", "flight_sw", "hil"}),
 )
-CONCERNS = ORDER[9]
+CONCERNS = next(group for group in ORDER if "flight_sw.store" in group)
 
 NATIVE_USER = "flight_sw.radiation.native"
 WORLD_MODULES = frozenset(
@@ -92,7 +93,10 @@ EDGES = (
     "hil.campaign",
     "hil.__main__",
     "hil.bench",
+    "hil.desk",
     "hil.doctor",
+    "hil.model_command",
+    "hil.model_proof",
     "tests",
 )
 

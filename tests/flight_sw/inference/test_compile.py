@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from flight_sw.errors import ModelError
 from flight_sw.inference import compile as compiling
-from flight_sw.inference.compile import compile_cached, compile_model
+from flight_sw.inference.compile import compile_model
+from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.describe import describe_model
 from flight_sw.inference.live_files import LoadError, stage, verify
 from flight_sw.inference.load import load_live

@@ -1,4 +1,4 @@
-"""`vanallen keys` and `vanallen board`: what a bench needs before anything flies."""
+"""`vanallen keys` and `vanallen board`: what a desk needs before anything flies."""
 
 import json
 import os

@@ -1,0 +1,117 @@
+"""`vanallen model`: compile, prove and show ONNX models, shipped ones by name, others by file."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from flight_sw.errors import ModelError
+from hil.desk import Json
+
+CALIBRATION_MAX = 256  # more inputs move the bounds hardly at all
+
+model_app = typer.Typer(help="Compile, prove and show ONNX models.", no_args_is_help=True)
+
+Model = Annotated[str, typer.Argument(help="Shipped model, or an .onnx file.")]
+
+
+@model_app.command("compile")
+def compile_command(
+    model: Model,
+    out: Annotated[Path | None, typer.Option(help="Folder to make; else NAME.compiled.")] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of typical inputs: adds the guarded graphs of `standard`, `high`."
+        ),
+    ] = None,
+    vote: Annotated[bool, typer.Option("--vote", help="Map three copies, for `vote`.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compile a model for this machine, with guards where calibration inputs are given."""
+    from flight_sw.inference.bundle import Guarding
+    from flight_sw.inference.compiled import compile_bundle
+    from flight_sw.radiation.native import crc32c
+    from hil.applications.models import find_model
+    from hil.model_proof import prove_compiled
+
+    source = find_model(model)
+    target = out or Path(f"{source.stem}.compiled")
+    _check_target(target)
+    inputs = _calibration(source, calibrate) if calibrate else ()
+    guarding = Guarding(inputs, is_voted=vote)
+    manifest, report = compile_bundle(source, target, crc32c, guarding)
+    proofs = prove_compiled(target, source)
+    if as_json:
+        figures: dict[str, Any] = {
+            "folder": str(target),
+            "digest": manifest.digest.hex(),
+            "guards": None if report is None else msgspec.to_builtins(report),
+            "proofs": msgspec.to_builtins(proofs),
+        }
+        typer.echo(json.dumps(figures))
+        return
+    typer.echo(f"{target}: {manifest.total_bytes} bytes of weights, {manifest.onnxruntime}")
+    for proof in proofs:
+        typer.echo(f"  {proof.summary()}")
+    if report is not None:
+        words = f"{len(report.clipped)} activations clipped, {len(report.checked)} layers summed"
+        skipped = f"; not summed: {', '.join(report.skipped)}" if report.skipped else ""
+        typer.echo(f"  guards: {words}{skipped}")
+
+
+@model_app.command("prove")
+def prove_command(model: Model, as_json: Json = False) -> None:
+    """Show how much of a model's weights is proven live here; 1 if too little for protection."""
+    from hil.applications.models import find_model
+    from hil.model_proof import prove_model
+
+    proofs = prove_model(find_model(model))
+    for proof in proofs:
+        typer.echo(json.dumps(msgspec.to_builtins(proof)) if as_json else proof.summary())
+    raise typer.Exit(0 if all(p.protectable and p.is_same_as_default for p in proofs) else 1)
+
+
+@model_app.command("show")
+def show_command(model: Model, as_json: Json = False) -> None:
+    """Show what a model takes and gives, its operators, and its card."""
+    from flight_sw.inference.describe import describe_model
+    from hil.applications.models import find_model, read_card
+
+    source = find_model(model)
+    found, card = describe_model(source), read_card(source)
+    if as_json:
+        facts = {**msgspec.to_builtins(found, enc_hook=str), "card": msgspec.to_builtins(card)}
+        typer.echo(json.dumps(facts))
+        return
+    typer.echo(f"{source}\n  SHA-256 {found.sha256}")
+    for role, specs in (("takes", found.inputs), ("gives", found.outputs)):
+        for spec in specs:
+            typer.echo(f"  {role:<6} {spec.name} {spec.dtype} {' x '.join(map(str, spec.shape))}")
+    operators = ", ".join(f"{name} {count}" for name, count in found.operators.items())
+    typer.echo(f"  {found.weight_bytes} bytes of weights, opset {found.opset}: {operators}")
+    if card is not None:
+        typer.echo(f"  {card.purpose}\n  threshold {card.threshold}; card: {card.training_command}")
+
+
+def _check_target(target: Path) -> None:
+    """Only a compiled model, or nothing, may be replaced."""
+    from flight_sw.inference.manifest import MANIFEST_FILE
+
+    if target.exists() and not (target / MANIFEST_FILE).is_file():
+        raise ModelError(f"{target}: exists and is no compiled model; name another with --out")
+
+
+def _calibration(source: Path, folder: Path) -> tuple[list[Any], ...]:
+    from flight_sw.inference.describe import describe_model
+    from hil.applications.inputs import read_inputs
+    from hil.applications.models import read_card
+
+    specs, card = describe_model(source).inputs, read_card(source)
+    if len(specs) != 1:
+        raise ModelError(f"{source}: takes {len(specs)} inputs; calibration files give one")
+    columns = tuple(card.inputs[0].columns) if card else ()
+    found = read_inputs(folder, specs[0], columns)
+    return tuple([one.tensor] for one in found[:CALIBRATION_MAX])
