@@ -38,10 +38,11 @@ class Serial(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class SpaceLink(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How frames travel to the ground."""
+    """How frames travel to the ground; `coding: rs` adds RS(255,223) of CCSDS 131.0 to telemetry."""
 
-    framing: Literal["ccsds", "cobs"]
+    framing: Literal["ccsds", "cobs", "slip"]
     tm_frame_bytes: Annotated[int, msgspec.Meta(ge=128, le=2047)]
+    coding: Literal["none", "rs"] = "none"
 
 
 class Frequency(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,10 +1,10 @@
-"""How frames are marked off on the line: full CCSDS coding, or COBS for a wired bus.
+"""How frames are marked off on the line: full CCSDS coding, or COBS or SLIP for a wired bus.
 
 CCSDS: telecommands in CLTUs, telemetry behind attached sync markers. COBS: the same frames, each
-closed by a zero byte; expansion is at most 1 in 254, and any damage costs one frame.
+closed by a zero byte; expansion is at most 1 in 254. SLIP (RFC 1055): closed by 0xC0, expansion up to
+twofold. Any damage costs one frame.
 """
 
-from binascii import crc_hqx
 from enum import Enum, unique
 
 from cobs import cobs
@@ -12,7 +12,9 @@ from cobs import cobs
 from flight_sw.space_link.randomizer import randomize_tm
 
 ASM = bytes.fromhex("1ACFFC1D")  # CCSDS 131.0-B-4, 9.3.1
-_END = b"\0"
+_COBS_END = b"\0"
+_SLIP_END, _SLIP_ESCAPE = b"\xc0", b"\xdb"  # RFC 1055
+_SLIP_QUOTED_END, _SLIP_QUOTED_ESCAPE = b"\xdb\xdc", b"\xdb\xdd"
 
 
 @unique
@@ -21,6 +23,7 @@ class Framing(Enum):
 
     CCSDS = "ccsds"
     COBS = "cobs"
+    SLIP = "slip"
 
 
 def encode_asm(frame: bytes, *, randomize: bool = False) -> bytes:
@@ -28,59 +31,32 @@ def encode_asm(frame: bytes, *, randomize: bool = False) -> bytes:
     return ASM + (randomize_tm(frame) if randomize else frame)
 
 
+def encode_stuffed(frame: bytes, framing: Framing) -> bytes:
+    """A frame, stuffed and closed."""
+    return encode_slip(frame) if framing is Framing.SLIP else encode_cobs(frame)
+
+
 def encode_cobs(frame: bytes) -> bytes:
     """A frame, stuffed and closed by a zero byte."""
     stuffed: bytes = cobs.encode(frame)
-    return stuffed + _END
+    return stuffed + _COBS_END
 
 
-class AsmDecoder:
-    """A byte stream to whole frames of one fixed length whose error control field is right.
-
-    A marker with no good frame behind it is passed over and the search goes on right after it,
-    because the true marker may lie inside what looked like a frame.
-    """
-
-    def __init__(self, frame_bytes: int, *, randomize: bool = False) -> None:
-        self._frame_bytes = frame_bytes
-        self._randomize = randomize
-        self._buffer = bytearray()
-        self.abandoned = 0
-
-    def reset(self) -> None:
-        """Drop what has been collected: the line was opened anew."""
-        self._buffer.clear()
-
-    def feed(self, received: bytes) -> list[bytes]:
-        """The frames that these bytes complete; holds less than one frame afterwards."""
-        self._buffer += received
-        buffer, at, frames = self._buffer, 0, list[bytes]()
-        while True:
-            start = buffer.find(ASM, at)
-            if start < 0:
-                at = max(at, len(buffer) - len(ASM) + 1)
-                break
-            at = start
-            end = start + len(ASM) + self._frame_bytes
-            if end > len(buffer):
-                break
-            frame = bytes(buffer[start + len(ASM) : end])
-            frame = randomize_tm(frame) if self._randomize else frame
-            if crc_hqx(frame, 0xFFFF) == 0:
-                frames.append(frame)
-                at = end
-            else:
-                self.abandoned += 1
-                at = start + len(ASM)
-        del buffer[:at]
-        return frames
+def encode_slip(frame: bytes) -> bytes:
+    """A frame, stuffed and closed by 0xC0."""
+    quoted = frame.replace(_SLIP_ESCAPE, _SLIP_QUOTED_ESCAPE)
+    return quoted.replace(_SLIP_END, _SLIP_QUOTED_END) + _SLIP_END
 
 
-class CobsDecoder:
-    """A byte stream to frames of at most `frame_bytes_max`; skips to the next zero when lost."""
+class StuffedDecoder:
+    """A byte stream to frames of at most `frame_bytes_max`; skips to the next end when lost."""
 
-    def __init__(self, frame_bytes_max: int) -> None:
-        self._stuffed_bytes_max = frame_bytes_max + frame_bytes_max // 254 + 1
+    def __init__(self, frame_bytes_max: int, framing: Framing = Framing.COBS) -> None:
+        slip = framing is Framing.SLIP
+        self._end = _SLIP_END if slip else _COBS_END
+        self._unstuff = _decode_slip if slip else _decode_cobs
+        expansion = frame_bytes_max if slip else frame_bytes_max // 254 + 1
+        self._stuffed_bytes_max = frame_bytes_max + expansion
         self._buffer = bytearray()
         self._overrun = False
         self.abandoned = 0
@@ -93,7 +69,7 @@ class CobsDecoder:
 
     def feed(self, received: bytes) -> list[bytes]:
         """The frames that these bytes complete."""
-        *ended, rest = received.split(_END)
+        *ended, rest = received.split(self._end)
         frames = []
         for piece in ended:
             self._append(piece)
@@ -114,9 +90,26 @@ class CobsDecoder:
         stuffed = bytes(self._buffer)
         overrun, self._overrun = self._overrun, False
         self._buffer.clear()
-        try:
-            frame: bytes = b"" if overrun else cobs.decode(stuffed)
-        except cobs.DecodeError:
-            overrun, frame = True, b""
-        self.abandoned += overrun
-        return frame
+        frame = None if overrun else self._unstuff(stuffed)
+        if frame is None:
+            self.abandoned += 1
+        return frame or b""
+
+
+def _decode_cobs(stuffed: bytes) -> bytes | None:
+    try:
+        frame: bytes = cobs.decode(stuffed)
+    except cobs.DecodeError:
+        return None
+    return frame
+
+
+def _decode_slip(stuffed: bytes) -> bytes | None:
+    first, *pieces = stuffed.split(_SLIP_ESCAPE)
+    quoted = {_SLIP_QUOTED_END[1]: _SLIP_END, _SLIP_QUOTED_ESCAPE[1]: _SLIP_ESCAPE}
+    frame = bytearray(first)
+    for piece in pieces:
+        if not piece or piece[0] not in quoted:
+            return None
+        frame += quoted[piece[0]] + piece[1:]
+    return bytes(frame)

@@ -1,37 +1,31 @@
 """The two stacks of the space link, each end one object: telecommands up, telemetry down.
 
-    TcSender   Telecommand -> segment -> SDLS -> frame -> CLTU or COBS      (ground)
-    TcReceiver bytes -> frame -> SDLS -> FARM -> segments -> Telecommand    (controller)
-    TmSender   packets -> SDLS -> frames -> marker or COBS                  (controller)
+    TcSender   packet -> segment -> SDLS -> frame -> CLTU, COBS or SLIP     (ground)
+    TcReceiver bytes -> frame -> SDLS -> FARM -> segments -> packet         (controller)
+    TmSender   packets -> SDLS -> frames -> CADU, COBS or SLIP              (controller)
     TmReceiver bytes -> frames -> SDLS -> packets                           (ground)
+
+A packet that goes up is a telecommand, or a bare packet with a unit of a file transfer in it.
 
 Each end holds a security counter with a durable ceiling: see `sdls` for what its owner must store.
 Control commands (Unlock, Set V(R)) are protected like all others, where CCSDS 355.0 leaves them
 open, and a frame is authenticated before FARM-1 sees it: nothing moves state without a MAC.
 """
 
-from dataclasses import dataclass
-
 from flight_sw.errors import DecodeError
 from flight_sw.space_link.cltu import CltuDecoder, encode_cltu
 from flight_sw.space_link.farm import Clcw, Farm
-from flight_sw.space_link.framing import (
-    AsmDecoder,
-    CobsDecoder,
-    Framing,
-    encode_asm,
-    encode_cobs,
-)
+from flight_sw.space_link.framing import Framing, StuffedDecoder, encode_stuffed
 from flight_sw.space_link.keys import LinkKey
-from flight_sw.space_link.packet import Telecommand
+from flight_sw.space_link.packet import BarePacket, Telecommand, packet_apid
 from flight_sw.space_link.refusal import FrameRefused, Refusal, RefusalCounts, Refused
 from flight_sw.space_link.sdls import (
     CEILING_BLOCK,
     OVERHEAD_BYTES,
-    TM_WINDOW,
     SdlsReceiver,
     SdlsSender,
 )
+from flight_sw.space_link.settings import LinkSettings
 from flight_sw.space_link.tc_frame import (
     FECF_BYTES,
     FRAME_BYTES_MAX,
@@ -47,27 +41,17 @@ from flight_sw.space_link.tc_frame import (
     set_vr,
     trim_fill,
 )
-from flight_sw.space_link.tm_frame import FRAME_BYTES, NO_CLCW, TmDeframer, TmFormat, TmFramer
+from flight_sw.space_link.tm_link import TmReceiver, TmSender
+
+__all__ = ["LinkSettings", "TcReceiver", "TcSender", "TmReceiver", "TmSender"]
 
 CONNECTIONS_MAX = 4
-TM_SENDER_BLOCK = 1024  # one durable write in about 100 s; the ground's window is 2**32
-TM_RECEIVER_BLOCK = 16  # what a crash of the ground costs it, about a second of telemetry
 UNACKNOWLEDGED_MAX = 99  # just under half the FARM window, so that a repeat is never a lockout
 _CLOSING_BYTES = OVERHEAD_BYTES + FECF_BYTES
 _PART_BYTES_MAX = FRAME_BYTES_MAX - HEADER_BYTES - 1 - _CLOSING_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class LinkSettings:
-    """What both ends of one space link must agree on; from the board profile."""
-
-    spacecraft: int
-    apid: int
-    channel: int = 0
-    map_id: int = 0
-    framing: Framing = Framing.CCSDS
-    randomize: bool = False
-    tm_frame_bytes: int = FRAME_BYTES
+Uplinked = Telecommand | BarePacket | Refused
 
 
 class TcReceiver:
@@ -79,17 +63,17 @@ class TcReceiver:
         self.refusals = RefusalCounts()
         self._settings = settings
         self._reassembler = Reassembler(settings.map_id)
-        self._decoders: dict[int, CltuDecoder | CobsDecoder] = {}
+        self._decoders: dict[int, CltuDecoder | StuffedDecoder] = {}
         self._room = True
 
-    def feed(self, connection: int, received: bytes) -> list[Telecommand | Refused]:
+    def feed(self, connection: int, received: bytes) -> list[Uplinked]:
         """What these bytes of this connection complete, in order of arrival."""
         decoder = self._decoder(connection)
         if decoder is None:
             return [self.refusals.add(Refusal.CONNECTION)]
         abandoned = decoder.abandoned
         frames = decoder.feed(received)
-        results: list[Telecommand | Refused] = [
+        results: list[Uplinked] = [
             self.refusals.add(Refusal.FRAMING) for _ in range(decoder.abandoned - abandoned)
         ]
         for frame in frames:
@@ -121,17 +105,17 @@ class TcReceiver:
         """The control word to send down now."""
         return self.farm.clcw().pack()
 
-    def _decoder(self, connection: int) -> CltuDecoder | CobsDecoder | None:
+    def _decoder(self, connection: int) -> CltuDecoder | StuffedDecoder | None:
         if connection not in self._decoders and len(self._decoders) < CONNECTIONS_MAX:
             coded = self._settings.framing is Framing.CCSDS
             self._decoders[connection] = (
                 CltuDecoder(randomize=self._settings.randomize)
                 if coded
-                else CobsDecoder(FRAME_BYTES_MAX)
+                else StuffedDecoder(FRAME_BYTES_MAX, self._settings.framing)
             )
         return self._decoders.get(connection)
 
-    def _accept(self, received: bytes) -> Telecommand | None:
+    def _accept(self, received: bytes) -> Telecommand | BarePacket | None:
         settings = self._settings
         received = trim_fill(received) if settings.framing is Framing.CCSDS else received
         frame = open_frame(received, settings.spacecraft, settings.channel)
@@ -150,7 +134,7 @@ class TcReceiver:
             if self.security.next_counter != expected + 1:
                 self._reassembler.abandon()
         packet = self._reassembler.add(segment_header + part)
-        return None if packet is None else self._telecommand(packet)
+        return None if packet is None else self._packet(packet)
 
     def _control(self, command: bytes) -> None:
         value = parse_control(command)
@@ -159,8 +143,10 @@ class TcReceiver:
         else:
             self.farm.set_vr(value)
 
-    def _telecommand(self, packet: bytes) -> Telecommand:
+    def _packet(self, packet: bytes) -> Telecommand | BarePacket:
         try:
+            if packet_apid(packet) == self._settings.file_apid:
+                return BarePacket.unpack(packet)
             telecommand = Telecommand.unpack(packet)
         except DecodeError:
             raise FrameRefused(Refusal.PACKET) from None
@@ -180,13 +166,13 @@ class TcSender:
         self._next_sequence = 0
         self._unacknowledged: list[tuple[int, int, bytes]] = []
 
-    def encode(self, telecommand: Telecommand) -> bytes:
-        """One telecommand in bypass frames.
+    def encode(self, packet: Telecommand | BarePacket) -> bytes:
+        """One packet in bypass frames.
 
         FrameRefused(COUNTER_NOT_STORED), with nothing sent, until the wanted ceiling is stored.
         With the default block, storing it before each call leaves room for the largest packet.
         """
-        parts = self._parts(telecommand)
+        parts = self._parts(packet)
         return b"".join(self._data_frame(FrameKind.BD, 0, *part) for part in parts)
 
     def encode_ad(self, telecommand: Telecommand) -> bytes:
@@ -234,8 +220,8 @@ class TcSender:
         self._unacknowledged = []
         return encoded
 
-    def _parts(self, telecommand: Telecommand) -> list[tuple[int, bytes]]:
-        parts = segments(telecommand.pack(), self._settings.map_id, _PART_BYTES_MAX)
+    def _parts(self, packet: Telecommand | BarePacket) -> list[tuple[int, bytes]]:
+        parts = segments(packet.pack(), self._settings.map_id, _PART_BYTES_MAX)
         self._require(len(parts))
         return parts
 
@@ -253,88 +239,6 @@ class TcSender:
         frame_bytes = HEADER_BYTES + len(segment_header) + len(plain) + _CLOSING_BYTES
         opening = header.pack(frame_bytes) + segment_header
         frame = close_frame(opening + self.security.protect(opening, plain))
-        if self._settings.framing is Framing.COBS:
-            return encode_cobs(frame)
-        return encode_cltu(frame, randomize=self._settings.randomize)
-
-
-class TmSender:
-    """Packets of the virtual channels to the bytes of the downlink."""
-
-    def __init__(
-        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = TM_SENDER_BLOCK
-    ) -> None:
-        self.security = SdlsSender(key, ceiling, block)
-        self._settings = settings
-        form = TmFormat(settings.spacecraft, settings.tm_frame_bytes)
-        self._framer = TmFramer(form, self.security)
-
-    def add(self, vc: int, packet: bytes) -> bool:
-        """Queue one packet; False, with nothing kept, if the channel's 256 KiB are full."""
-        return self._framer.add(vc, packet)
-
-    def queued_bytes(self, vc: int) -> int:
-        """How much of a channel waits."""
-        return self._framer.queued_bytes(vc)
-
-    def flush(self, clcw: bytes = NO_CLCW, frames_max: int = 1 << 16) -> bytes:
-        """All queued packets, channel 0 first, as whole frames; the rest stays queued."""
-        return self._encode(self._framer.flush(clcw, frames_max))
-
-    def idle(self, clcw: bytes = NO_CLCW) -> bytes:
-        """One frame without packets, for the CLCW or as a sign of life."""
-        return self._encode(self._framer.idle(clcw))
-
-    def _encode(self, frames: list[bytes]) -> bytes:
-        if self._settings.framing is Framing.COBS:
-            return b"".join(map(encode_cobs, frames))
-        randomize = self._settings.randomize
-        return b"".join(encode_asm(frame, randomize=randomize) for frame in frames)
-
-
-class TmReceiver:
-    """Bytes of the downlink to (virtual channel, packet); loss and refusals are counted.
-
-    Frames that come before their ceiling is stored are held: after `ceiling_confirmed`, call
-    `feed(b"")` for their packets.
-    """
-
-    def __init__(
-        self, key: LinkKey, settings: LinkSettings, ceiling: int, block: int = TM_RECEIVER_BLOCK
-    ) -> None:
-        self.security = SdlsReceiver(key, ceiling, TM_WINDOW, block)
-        self.deframer = TmDeframer(
-            TmFormat(settings.spacecraft, settings.tm_frame_bytes), self.security
-        )
-        self._decoder = (
-            AsmDecoder(settings.tm_frame_bytes, randomize=settings.randomize)
-            if settings.framing is Framing.CCSDS
-            else CobsDecoder(settings.tm_frame_bytes)
-        )
-
-    @property
-    def refusals(self) -> RefusalCounts:
-        """Frames not let through, by reason."""
-        return self.deframer.refusals
-
-    @property
-    def clcw(self) -> Clcw | None:
-        """The newest control word received, or None before the first."""
-        try:
-            return Clcw.unpack(self.deframer.clcw)
-        except DecodeError:
-            return None
-
-    def reset(self) -> None:
-        """Drop an unfinished frame: the line was opened anew."""
-        self._decoder.reset()
-
-    def feed(self, received: bytes) -> list[tuple[int, bytes]]:
-        """The packets that these bytes complete, fill left out."""
-        packets = self.deframer.retry_held()
-        abandoned = self._decoder.abandoned
-        for frame in self._decoder.feed(received):
-            packets += self.deframer.accept(frame)
-        for _ in range(self._decoder.abandoned - abandoned):
-            self.refusals.add(Refusal.FRAMING)
-        return packets
+        if self._settings.framing is Framing.CCSDS:
+            return encode_cltu(frame, randomize=self._settings.randomize)
+        return encode_stuffed(frame, self._settings.framing)

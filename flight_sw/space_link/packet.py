@@ -135,6 +135,45 @@ class Telemetry:
         return cls(apid, sequence, service, subtype, data, time, counter, destination)
 
 
+@dataclass(frozen=True, slots=True)
+class BarePacket:
+    """A packet without secondary header, in which units of another protocol travel (CFDP).
+
+    It has no error control of its own: the frame's MAC and the unit's CRC stand for it.
+    """
+
+    apid: int
+    sequence: int
+    data: bytes
+    telecommand: bool
+
+    def pack(self) -> bytes:
+        """The packet; ValueError for a field out of range."""
+        _check(self.apid, self.sequence, len(self.data), PACKET_BYTES_MAX - PACKET_HEADER_BYTES)
+        if not self.data:
+            raise ValueError("a packet holds at least one byte")
+        first = (_TYPE_TC if self.telecommand else 0) | self.apid
+        return (
+            _PACKET_HEADER.pack(first, _UNSEGMENTED | self.sequence, len(self.data) - 1) + self.data
+        )
+
+    @classmethod
+    def unpack(cls, packet: bytes) -> "BarePacket":
+        """Decode exactly one packet; DecodeError for anything else."""
+        if packet_bytes(packet) != len(packet):
+            raise DecodeError("packet length field and packet do not agree")
+        first, second, _ = _PACKET_HEADER.unpack_from(packet)
+        if first & _SECONDARY_HEADER or second & 0xC000 != _UNSEGMENTED:
+            raise DecodeError("not an unsegmented packet without secondary header")
+        data = bytes(packet[PACKET_HEADER_BYTES:])
+        return cls(first & 0x7FF, second & 0x3FFF, data, bool(first & _TYPE_TC))
+
+
+def packet_apid(packet: bytes) -> int:
+    """The APID in a packet's header."""
+    return int.from_bytes(packet[:2], "big") & 0x7FF
+
+
 def request_id(apid: int, sequence: int) -> bytes:
     """Packet id and sequence control of a telecommand as ST[01] reports carry them, 4 bytes."""
     packet_id = _TYPE_TC | _SECONDARY_HEADER | apid
@@ -160,7 +199,7 @@ def packet_bytes(header: bytes | bytearray) -> int:
 
 def is_idle(packet: bytes) -> bool:
     """Whether this is fill that the receiver throws away."""
-    return int.from_bytes(packet[:2], "big") & 0x7FF == IDLE_APID
+    return packet_apid(packet) == IDLE_APID
 
 
 def idle_packet(size_bytes: int) -> bytes:

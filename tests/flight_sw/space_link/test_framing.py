@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flight_sw.space_link.framing import ASM, AsmDecoder, CobsDecoder, encode_asm, encode_cobs
+from flight_sw.space_link.coding import CaduDecoder
+from flight_sw.space_link.framing import (
+    ASM,
+    Framing,
+    StuffedDecoder,
+    encode_asm,
+    encode_cobs,
+    encode_stuffed,
+)
 
 FRAME_BYTES = 40
 BODIES = st.lists(st.binary(min_size=FRAME_BYTES - 2, max_size=FRAME_BYTES - 2), max_size=6)
@@ -17,7 +25,7 @@ def closed(body: bytes) -> bytes:
     return body + crc_hqx(body, 0xFFFF).to_bytes(2, "big")
 
 
-def fed(decoder: AsmDecoder | CobsDecoder, stream: bytes, piece: int = 1) -> list[bytes]:
+def fed(decoder: CaduDecoder | StuffedDecoder, stream: bytes, piece: int = 1) -> list[bytes]:
     """All frames of a stream that arrives in pieces."""
     frames = []
     for at in range(0, len(stream), piece):
@@ -30,17 +38,28 @@ def test_marker_round_trip(bodies: list[bytes], randomize: bool, piece: int) -> 
     """Frames behind markers come back in order however the bytes arrive."""
     frames = [closed(body) for body in bodies]
     stream = b"".join(encode_asm(frame, randomize=randomize) for frame in frames)
-    decoder = AsmDecoder(FRAME_BYTES, randomize=randomize)
+    decoder = CaduDecoder(FRAME_BYTES, randomize=randomize)
     assert fed(decoder, b"noise" + stream, piece) == frames
     assert decoder.abandoned == 0
 
 
+@pytest.mark.parametrize("framing", [Framing.COBS, Framing.SLIP])
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=6), st.integers(1, 99))
-def test_cobs_round_trip(frames: list[bytes], piece: int) -> None:
+def test_stuffed_round_trip(framing: Framing, frames: list[bytes], piece: int) -> None:
     """Stuffed frames come back in order however the bytes arrive."""
-    decoder = CobsDecoder(300)
-    assert fed(decoder, b"\0\0" + b"".join(map(encode_cobs, frames)), piece) == frames
+    decoder = StuffedDecoder(300, framing)
+    ends = (b"\xc0" if framing is Framing.SLIP else b"\0") * 2
+    stream = ends + b"".join(encode_stuffed(frame, framing) for frame in frames)
+    assert fed(decoder, stream, piece) == frames
     assert decoder.abandoned == 0
+
+
+def test_slip_is_that_of_its_standard() -> None:
+    """The two bytes that must not appear are written as in RFC 1055; a false escape is damage."""
+    assert encode_stuffed(b"a\xc0b\xdbc", Framing.SLIP) == b"a\xdb\xdcb\xdb\xddc\xc0"
+    decoder = StuffedDecoder(300, Framing.SLIP)
+    assert decoder.feed(b"a\xdbx\xc0a\xdb\xc0good\xc0") == [b"good"]
+    assert decoder.abandoned == 2
 
 
 @pytest.mark.parametrize("lost", range(FRAME_BYTES + 4))
@@ -48,18 +67,18 @@ def test_a_lost_byte_costs_one_marked_frame(lost: int) -> None:
     """The marker of the next frame is found even inside what looked like the damaged one."""
     first, second = closed(b"A" * 38), closed(b"B" * 38)
     stream = encode_asm(first) + encode_asm(second)
-    assert fed(AsmDecoder(FRAME_BYTES), stream[:lost] + stream[lost + 1 :]) == [second]
+    assert fed(CaduDecoder(FRAME_BYTES), stream[:lost] + stream[lost + 1 :]) == [second]
 
 
 def test_a_marker_inside_a_frame_is_data() -> None:
     """A good frame that contains the marker is one frame."""
     frame = closed(ASM * 9 + b"..")
-    assert fed(AsmDecoder(FRAME_BYTES), encode_asm(frame) * 2, 7) == [frame, frame]
+    assert fed(CaduDecoder(FRAME_BYTES), encode_asm(frame) * 2, 7) == [frame, frame]
 
 
 def test_cobs_damage_costs_one_frame() -> None:
     """A frame with a false code byte is dropped and counted, the next one passes."""
-    decoder = CobsDecoder(300)
+    decoder = StuffedDecoder(300)
     bad = bytes([200]) + encode_cobs(b"payload")[1:]
     assert decoder.feed(bad + encode_cobs(b"good")) == [b"good"]
     assert decoder.abandoned == 1
@@ -67,7 +86,7 @@ def test_cobs_damage_costs_one_frame() -> None:
 
 def test_streams_without_end_are_bounded() -> None:
     """A mebibyte without an end mark keeps no more than one frame (A18)."""
-    stuffed, marked = CobsDecoder(300), AsmDecoder(FRAME_BYTES)
+    stuffed, marked = StuffedDecoder(300), CaduDecoder(FRAME_BYTES)
     for _ in range(1024):
         stuffed.feed(b"\1" * 1024)
         marked.feed(ASM * 256)
@@ -80,7 +99,7 @@ def test_streams_without_end_are_bounded() -> None:
 
 def test_a_partial_stuffed_frame_is_dropped_on_request() -> None:
     """A slow frame is forgotten when its owner says so (A17)."""
-    decoder = CobsDecoder(300)
+    decoder = StuffedDecoder(300)
     decoder.feed(encode_cobs(b"slow frame")[:5])
     decoder.reset()
     assert decoder.feed(encode_cobs(b"good")) == [b"good"]
@@ -90,5 +109,6 @@ def test_a_partial_stuffed_frame_is_dropped_on_request() -> None:
 @given(st.binary(max_size=400))
 def test_random_bytes_raise_nothing(data: bytes) -> None:
     """Noise is dropped without an exception."""
-    CobsDecoder(100).feed(data)
-    AsmDecoder(FRAME_BYTES).feed(ASM + data)
+    for framing in (Framing.COBS, Framing.SLIP):
+        StuffedDecoder(100, framing).feed(data)
+    CaduDecoder(FRAME_BYTES).feed(ASM + data)

@@ -19,7 +19,12 @@ from flight_sw.space_link.link import (
     TmReceiver,
     TmSender,
 )
-from flight_sw.space_link.packet import TC_DATA_BYTES_MAX, Telecommand, Telemetry
+from flight_sw.space_link.packet import (
+    TC_DATA_BYTES_MAX,
+    BarePacket,
+    Telecommand,
+    Telemetry,
+)
 from flight_sw.space_link.refusal import FrameRefused, Refusal, Refused
 from flight_sw.space_link.tc_frame import FrameKind
 
@@ -27,8 +32,13 @@ KEYS = reserved_test_keys(3)
 APID = 7
 PLAIN = LinkSettings(spacecraft=42, apid=APID)
 WIRED = LinkSettings(spacecraft=42, apid=APID, framing=Framing.COBS)
-ALL = [PLAIN, WIRED, LinkSettings(spacecraft=42, apid=APID, randomize=True, tm_frame_bytes=256)]
-EACH_FRAMING = pytest.mark.parametrize("link", ALL, ids=["ccsds", "cobs", "randomized"])
+ALL = {
+    "ccsds": PLAIN,
+    "cobs": WIRED,
+    "slip": LinkSettings(spacecraft=42, apid=APID, framing=Framing.SLIP),
+    "randomized": LinkSettings(spacecraft=42, apid=APID, randomize=True, tm_frame_bytes=256),
+}
+EACH_FRAMING = pytest.mark.parametrize("link", ALL.values(), ids=list(ALL))
 
 
 def ping(sequence: int = 0, data: bytes = b"") -> Telecommand:
@@ -212,7 +222,7 @@ def test_noise_and_mutations_run_nothing(link: LinkSettings) -> None:
         assert all(isinstance(result, Refused) for result in results)
         receiver.drop_partial(0)
     assert receiver.security.next_counter == 0
-    assert receiver.feed(0, b"\0" * 20 + good)[-1] == ping(data=b"argument")
+    assert receiver.feed(0, b"\0" * 20 + b"\xc0" + good)[-1] == ping(data=b"argument")
 
 
 def test_a_lost_segment_loses_the_packet_and_no_more() -> None:
@@ -346,12 +356,23 @@ def test_telemetry_resumes_after_noise_and_a_reopened_line(link: LinkSettings) -
     assert receiver.feed(sender.flush()) == [(0, packet)]
     assert receiver.deframer.lost_frames == 0
     sender.add(0, packet)
-    assert receiver.feed(b"noise\0" + sender.flush()) == [(0, packet)]
+    assert receiver.feed(b"noise\0\xc0" + sender.flush()) == [(0, packet)]
 
 
 @given(st.binary(max_size=300))
 def test_random_bytes_raise_nothing(data: bytes) -> None:
     """Noise on any line is answered with refusals or silence, never with an exception."""
-    for link in ALL:
+    for link in ALL.values():
         uplink(link)[1].feed(0, data)
         downlink(link)[1].feed(data)
+
+
+def test_bare_packets_travel_on_their_own_apid() -> None:
+    """A unit of a file transfer goes up between telecommands and comes out as what it is."""
+    link = LinkSettings(42, APID, file_apid=APID + 1)
+    sender, receiver = uplink(link)
+    unit = BarePacket(APID + 1, 5, b"unit", telecommand=True)
+    line = sender.encode(ping(1)) + sender.encode(unit) + sender.encode(ping(2))
+    assert receiver.feed(0, line) == [ping(1), unit, ping(2)]
+    _, without = uplink()
+    assert without.feed(0, sender.encode(unit)) == [Refused(Refusal.PACKET)]

@@ -1,8 +1,11 @@
 """Packets against themselves, against damage and against spacepackets."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spacepackets.ccsds.spacepacket import PacketType, SpacePacketHeader
 from spacepackets.ccsds.time import CdsShortTimestamp
 from spacepackets.ecss.tc import PusTc
 from spacepackets.ecss.tm import PusTm
@@ -12,6 +15,7 @@ from flight_sw.space_link.packet import (
     PACKET_BYTES_MAX,
     TC_DATA_BYTES_MAX,
     TM_DATA_BYTES_MAX,
+    BarePacket,
     Telecommand,
     Telemetry,
     idle_packet,
@@ -145,3 +149,24 @@ def test_fields_out_of_range_cannot_be_packed(telecommand: Telecommand) -> None:
     """A programming mistake shows at packing, not on the ground."""
     with pytest.raises(ValueError, match=r"not in|out of range"):
         telecommand.pack()
+
+
+@given(
+    st.integers(0, 2046), st.integers(0, 16383), st.binary(min_size=1, max_size=99), st.booleans()
+)
+def test_bare_packets_round_trip(apid: int, sequence: int, data: bytes, up: bool) -> None:
+    """A packet without secondary header comes back equal, and is what spacepackets makes of it."""
+    packet = BarePacket(apid, sequence, data, up)
+    raw = packet.pack()
+    assert BarePacket.unpack(raw) == packet
+    header = SpacePacketHeader.unpack(raw)
+    assert (header.apid, header.seq_count, header.packet_len) == (apid, sequence, len(raw))
+    assert header.packet_type is (PacketType.TC if up else PacketType.TM)
+    assert not header.sec_header_flag
+
+
+@given(st.binary(max_size=30))
+def test_no_bytes_break_bare_packets(data: bytes) -> None:
+    """Anything that is no such packet is a DecodeError."""
+    with contextlib.suppress(DecodeError):
+        assert BarePacket.unpack(data).pack() == data
