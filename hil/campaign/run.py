@@ -226,9 +226,7 @@ def _declared(outcome: Outcome) -> list[str]:
         "The board is emulated: its flight software is the real one and runs on this machine's "
         "processor; heat, power, clock, supply and watchdog are models."
     )
-    heat_line = (
-        f"Heat and power run {scenario.time_scale:g} times faster than the flight software's clock."
-    )
+    heat_line = f"Heat runs {scenario.time_scale:g} times faster than the flight software's clock."
     lines = [heat_line, upset_line, board_line, "Reports carry the time of their arrival."]
     if scenario.scrub_pass_s is not None:
         lines.append(f"The ground set one scrub pass to {scenario.scrub_pass_s:g} s.")
