@@ -4,7 +4,7 @@ Shall: keep up to 1,000 telecommands over any restart, release each at its time,
 twice; edit by entry or by a filter of time and group; follow the payload clock, which no wall-clock
 step moves.
 How verified: tests/flight_sw/services/test_st11_schedule.py (state machine against a list);
-test_schedule_crash.py kills the payload at every write.
+tests/flight_sw/test_stack_schedule.py cuts the power at every write.
 
 How nothing is lost or run twice. Two records: `schedule` holds the entries, `schedule-marks` what became
 of those that fell due since `schedule` was last written. An entry is
