@@ -65,13 +65,17 @@ class NodeOutputs:
 
 @dataclass(frozen=True, slots=True)
 class BoardModel:
-    """One compiled model staged on this board; `region` protects the bytes the worker maps."""
+    """One compiled model staged on this board; `region` protects the bytes the worker maps.
+
+    `live` are the (offset, length) stretches of it that kernels read; the rest is padding.
+    """
 
     slot: int
     name: str
     directory: str
     digest: str
     region: ProtectedRegion
+    live: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

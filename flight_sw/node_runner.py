@@ -75,9 +75,9 @@ class _NodeRunner:
             session=draw_session(),
         )
         self._node = Node(profile, models, facts)
-        write_memory_map(
-            root / "run/vanallen/regions.json", os.getpid(), self._node.memory_regions()
-        )
+        live = {f"weights:{model.name}": model.live for model in models}
+        regions = self._node.memory_regions()
+        write_memory_map(root / "run/vanallen/regions.json", os.getpid(), regions, live)
         self._watchdog = _watchdog(profile, root)
         self._serial_out = bytearray()
         self._worker_out = bytearray()
@@ -160,7 +160,8 @@ def _stage_models(store: Path, memory: Path) -> tuple[BoardModel, ...]:
 def _board_model(slot: int, manifest: Manifest, live: Path, stored: Path) -> BoardModel:
     region = ProtectedRegion(manifest.name, map_weights(live), _golden(stored / WEIGHTS_FILE))
     region.encode()
-    return BoardModel(slot, manifest.name, str(live), manifest.digest.hex(), region)
+    blobs = tuple((blob.offset, blob.length) for blob in manifest.computing_blobs)
+    return BoardModel(slot, manifest.name, str(live), manifest.digest.hex(), region, blobs)
 
 
 def _golden(file: Path) -> GoldenReader:

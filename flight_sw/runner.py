@@ -4,7 +4,7 @@ import json
 import secrets
 import select
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -42,10 +42,26 @@ def draw_session() -> int:
     return secrets.randbits(32) or 1
 
 
-def write_memory_map(file: Path, pid: int, regions: Iterable[MemoryRegion]) -> None:
-    """Publish where protected memory lies, whole or not at all; a reader may be another process."""
+def write_memory_map(
+    file: Path,
+    pid: int,
+    regions: Iterable[MemoryRegion],
+    live: Mapping[str, tuple[tuple[int, int], ...]] | None = None,
+) -> None:
+    """Publish where protected memory lies, whole or not at all; a reader may be another process.
+
+    `live` names for some regions the (offset, length) stretches that hold more than padding.
+    """
+    stretches = live or {}
     lines = [
-        {"name": r.name, "pid": pid, "address": r.address, "length": r.length} for r in regions
+        {
+            "name": r.name,
+            "pid": pid,
+            "address": r.address,
+            "length": r.length,
+            "live": stretches.get(r.name, ()),
+        }
+        for r in regions
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")

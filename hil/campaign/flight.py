@@ -162,7 +162,7 @@ class FlightDirector:
         for region in self._stack.rig.regions():
             for kind in sizes:
                 if region.name.startswith(REGIONS_OF[kind]):
-                    sizes[kind] += region.length * BITS
+                    sizes[kind] += region.live_bytes * BITS
         return Population(sizes[FaultKind.WEIGHT_FLIP], sizes[FaultKind.VOTE_FLIP])
 
     def _announce(self, population: Population, faults: Sequence[Planned]) -> None:

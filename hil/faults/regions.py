@@ -22,12 +22,27 @@ MAX_MAP_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One named piece of a process's memory, as the node and the controller publish it."""
+    """One named piece of a process's memory, as the node and the controller publish it.
+
+    `live` are the (offset, length) stretches that matter, where a region also holds padding; empty
+    means all of it does.
+    """
 
     name: str
     pid: int
     address: int
     length: int
+    live: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """The stretches that a fault may hit."""
+        return self.live or ((0, self.length),)
+
+    @property
+    def live_bytes(self) -> int:
+        """How many bytes a fault may hit."""
+        return sum(length for _, length in self.stretches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +85,13 @@ def choose_bits(fault: Fault, regions: Sequence[Region]) -> list[Bit]:
 
 
 def _locate(place: float, regions: Sequence[Region]) -> Bit | None:
-    total = sum(region.length for region in regions) * BITS
+    total = sum(region.live_bytes for region in regions) * BITS
     index = int(place * total)
     for region in regions:
-        if index < region.length * BITS:
-            return Bit(region, index // BITS, index % BITS)
-        index -= region.length * BITS
+        for start, length in region.stretches:
+            if index < length * BITS:
+                return Bit(region, start + index // BITS, index % BITS)
+            index -= length * BITS
     return None
 
 

@@ -25,6 +25,18 @@ def regions_of(prefix, sizes):
     return [Region(f"{prefix}{i}", 1, 0x10000 * (i + 1), size) for i, size in enumerate(sizes)]
 
 
+def test_padding_is_never_hit():
+    """Where a region says which stretches matter, every fault falls into one of them."""
+    region = Region("weights:m", 1, 0, 8192, ((64, 8), (4096, 2)))
+    picked = {
+        (bit.offset, bit.bit)
+        for step in range(80)
+        for bit in choose_bits(Fault(1, FaultKind.WEIGHT_FLIP, place=step / 80), [region])
+    }
+    offsets = [*range(64, 72), 4096, 4097]
+    assert picked == {(offset, bit) for offset in offsets for bit in range(8)}
+
+
 @given(FRACTION, SIZES)
 @settings(max_examples=60)
 def test_any_fraction_names_a_bit_that_exists(place, sizes):
