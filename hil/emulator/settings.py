@@ -10,6 +10,7 @@ import msgspec
 from flight_sw.errors import ProfileError
 from flight_sw.profile import Celsius, Positive, Profile, Section, parse_profile, parse_section
 from hil.environment.power import PowerModel
+from hil.environment.radiation import Radiation, check_levels
 from hil.environment.thermal import ThermalNode
 
 NODE_PROGRAM = (sys.executable, "-m", "flight_sw", "node")
@@ -38,6 +39,15 @@ class Draw(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     supply_v: Positive
 
 
+class Work(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long inference takes in virtual time: a fixed part, and multiply-adds at the top clock."""
+
+    overhead_s: Positive
+    macs_per_s: Annotated[float, msgspec.Meta(gt=0, le=1e15)]
+    busy_cores: Annotated[float, msgspec.Meta(gt=0, le=64)]
+    load_s: Positive
+
+
 class Silicon(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole `emulated:` section."""
 
@@ -45,6 +55,8 @@ class Silicon(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     draw: Draw
     discharge_s: Annotated[float, msgspec.Meta(ge=0, le=60)]
     boot_text: str
+    work: Work | None = None
+    radiation: Radiation | None = None
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +116,8 @@ def read_profile(path: Path) -> tuple[Profile, Silicon]:
         )
     silicon = parse_section(text, str(path), _File).emulated
     _check_table(silicon.heat.firmware_table, path)
+    if silicon.radiation is not None:
+        check_levels(silicon.radiation, str(path))
     return profile, silicon
 
 
