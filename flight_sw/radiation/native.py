@@ -35,6 +35,12 @@ _PARTS: Final = ("tables", "crc", "tmr", "pages", "words", "cells", "rs", "stora
 
 Buffer: TypeAlias = bytes | bytearray | memoryview | mmap.mmap | NDArray[np.uint8]
 
+# Parsed once: naming the type in text would cost more than the call itself.
+_BYTES: Final = ffi.typeof("uint8_t[]")
+_COUNTS: Final = ffi.typeof("uint64_t[3]")
+_view: Final = ffi.from_buffer
+_CLEAN: Final = TmrReport((0, 0, 0))
+
 _STATUS: Final = {
     2: "the length is zero, overflows, or leaves the buffer",
     3: "two buffers overlap",
@@ -62,19 +68,19 @@ def supported_isas() -> tuple[Isa, ...]:
 
 def crc32c(data: Buffer, seed: int = 0) -> int:
     """CRC-32C of `data` (RFC 3720 B.4); pass the CRC of a prefix as `seed` to go on."""
-    view = ffi.from_buffer("uint8_t[]", data)
+    view = ffi.from_buffer(_BYTES, data)
     return int(lib.va_crc32c(view, len(view), seed & 0xFFFFFFFF))
 
 
 def crc32(data: Buffer, seed: int = 0) -> int:
     """CRC-32 (IEEE 802.3, as zlib); pass the CRC of a prefix as `seed` to go on."""
-    view = ffi.from_buffer("uint8_t[]", data)
+    view = ffi.from_buffer(_BYTES, data)
     return int(lib.va_crc32(view, len(view), seed & 0xFFFFFFFF))
 
 
 def crc16(data: Buffer, seed: int = CRC16_START) -> int:
     """CRC-16-CCITT (CCSDS 132.0-B 4.1.6); pass the CRC of a prefix as `seed` to go on."""
-    view = ffi.from_buffer("uint8_t[]", data)
+    view = ffi.from_buffer(_BYTES, data)
     return int(lib.va_crc16(view, len(view), seed & 0xFFFF))
 
 
@@ -86,32 +92,36 @@ def self_test() -> tuple[str, ...]:
 
 def tmr_scrub(a: Buffer, b: Buffer, c: Buffer, *, inverted: bool = False) -> TmrReport:
     """Vote three replicas bitwise in place; with `inverted`, `c` holds the complement."""
-    x, y, z = _writable(a), _writable(b), _writable(c)
-    if not len(x) == len(y) == len(z):
-        raise ValueError(f"replicas differ in length: {len(x)}, {len(y)} and {len(z)} bytes")
-    counts = ffi.new("uint64_t[3]")
-    status = lib.va_tmr_scrub(x, y, z, len(x), inverted, counts)
+    x, y, z = _view(_BYTES, a, True), _view(_BYTES, b, True), _view(_BYTES, c, True)
+    length = len(x)
+    if len(y) != length or len(z) != length:
+        raise ValueError(f"replicas differ in length: {length}, {len(y)} and {len(z)} bytes")
+    counts = ffi.new(_COUNTS)
+    status = lib.va_tmr_scrub(x, y, z, length, inverted, counts)
     if status:
         _raise_for(status)
-    return TmrReport((counts[0], counts[1], counts[2]))
+    first, second, third = counts
+    if first or second or third:
+        return TmrReport((first, second, third))
+    return _CLEAN
 
 
 def tmr_vote(
     a: Buffer, b: Buffer, c: Buffer, voted: Buffer, *, inverted: bool = False
 ) -> TmrReport:
     """Vote three replicas into a fourth buffer; the replicas stay as they are."""
-    views = [ffi.from_buffer("uint8_t[]", replica) for replica in (a, b, c)]
+    views = [ffi.from_buffer(_BYTES, replica) for replica in (a, b, c)]
     out = _writable(voted)
     if {len(view) for view in views} != {len(out)}:
         raise ValueError("replicas and result must have one length")
-    counts = ffi.new("uint64_t[3]")
+    counts = ffi.new(_COUNTS)
     _raise_for(lib.va_tmr_vote(*views, out, len(out), inverted, counts))
     return TmrReport((counts[0], counts[1], counts[2]))
 
 
 def word_encode(words: Buffer, check: Buffer) -> None:
     """Write one check byte for each 8-byte word; ValueError unless the lengths fit and words align."""
-    view, bytes_ = ffi.from_buffer("uint8_t[]", words), _writable(check)
+    view, bytes_ = ffi.from_buffer(_BYTES, words), _writable(check)
     _check_words(view, bytes_)
     _raise_for(lib.va_word_encode(ffi.cast("uint64_t *", view), bytes_, len(bytes_)))
 
@@ -164,7 +174,7 @@ def rs_decode(
     Up to 2 * errors + erasures = 32 in each codeword; beyond that a codeword stays as it was.
     """
     view = _writable(block)
-    flags = ffi.NULL if erased is None else ffi.from_buffer("uint8_t[]", erased)
+    flags = ffi.NULL if erased is None else ffi.from_buffer(_BYTES, erased)
     if erased is not None and len(flags) != len(view):
         raise ValueError(f"erased must hold {len(view)} flags, not {len(flags)}")
     raw = ffi.new("va_rs_report *")
@@ -174,7 +184,7 @@ def rs_decode(
 
 def storage_encode(data: Sequence[Buffer], parity: Sequence[Buffer]) -> None:
     """Fill `parity` shards (at most 32) so that any len(data) shards give back the rest."""
-    sources = [ffi.from_buffer("uint8_t[]", shard) for shard in data]
+    sources = [ffi.from_buffer(_BYTES, shard) for shard in data]
     targets = [_writable(shard) for shard in parity]
     length = _one_length([*sources, *targets])
     table, out = ffi.new("uint8_t *[]", sources), ffi.new("uint8_t *[]", targets)
@@ -216,7 +226,7 @@ def aligned_bytes(length: int) -> mmap.mmap:
 
 def address_of(buffer: Buffer) -> int:
     """Address of the first byte in this process, for injectors and reports."""
-    return int(ffi.cast("uintptr_t", ffi.from_buffer("uint8_t[]", buffer)))
+    return int(ffi.cast("uintptr_t", ffi.from_buffer(_BYTES, buffer)))
 
 
 class PageSet:
@@ -353,7 +363,7 @@ def _event(raw: Any) -> PageEvent:
 
 def _writable(buffer: Buffer) -> Any:
     """View with a length; BufferError when the buffer is read-only, TypeError when it is none."""
-    return ffi.from_buffer("uint8_t[]", buffer, require_writable=True)
+    return ffi.from_buffer(_BYTES, buffer, require_writable=True)
 
 
 def _check_words(words: Any, check: Any) -> None:

@@ -50,7 +50,7 @@ static void hit(uint32_t pattern)
         at = below(512);
         count = below(2);
         for (uint32_t row = 0; row < 64; row++)
-            if ((data[64 * row + at / 8] >> (at & 7) & 1u) != count)
+            if (((uint32_t)data[64 * row + at / 8] >> (at & 7) & 1u) != count)
                 flip(data, 512 * row + at);
         break;
     case 7:

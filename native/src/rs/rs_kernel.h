@@ -206,7 +206,7 @@ VA_INLINE void VA_FN(rs_rows)(const uint8_t (*sums)[512], size_t length, uint8_t
                 const uint8_t *low = group + 512 * n + (plane >> 4 * n & 0x1E0);
                 const uint8_t *high = group + 512 * (n + 1) + (plane >> 4 * (n + 1) & 0x1E0);
                 for (int v = 0; v < VA_ROW_VECTORS; v++)
-                    sum[v] ^= va_load(low + v * VA_WIDTH) ^ va_load(high + v * VA_WIDTH);
+                    sum[v] ^= va_load_table(low + v * VA_WIDTH) ^ va_load_table(high + v * VA_WIDTH);
             }
         }
     }
@@ -252,7 +252,7 @@ void VA_FN(rs_evaluate)(const uint8_t *coefficient, size_t count, uint8_t *value
             for (size_t t = 0; t < terms; t++) {
                 va_vec mask = va_splat(0 - (uint64_t)(coefficient[term[t]] >> bit & 1));
                 for (int v = 0; v < STRIP; v++)
-                    sum[v] ^= mask & va_load(va_table_rs_power[term[t]] + at + (size_t)v * VA_WIDTH);
+                    sum[v] ^= mask & va_load_table(va_table_rs_power[term[t]] + at + (size_t)v * VA_WIDTH);
             }
         }
         for (int v = 0; v < STRIP; v++)
