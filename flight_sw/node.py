@@ -196,9 +196,6 @@ class Node:
         )
         for told in (*self._ready.values(), *self._refused.values()):
             self._say(told)
-        self._tell_regions()
-
-    def _tell_regions(self) -> None:
         for region in self.memory_regions():
             self._say(m.Region(region.name, region.address, region.length))
 
@@ -349,11 +346,8 @@ class Node:
         self._say(m.ScrubDone(request, pages))
 
     def _report_hits(self, hits: tuple[ScrubHit, ...]) -> None:
-        slots = {model.region.name: slot for slot, model in self._models.items()}
-        found = self._tick - 1  # a run that starts from now on has this behind it
-        for hit in hits:
-            where = (hit.region, slots[hit.region], hit.page)
-            self._say(m.PageHit(*where, hit.tier.name, hit.bits, hit.since_tick, found))
+        for message in self._memory.page_hits(hits):
+            self._say(message)
 
     def _report_clean(self) -> None:
         """Tell the controller once answers are safe; in order with hits and answers."""

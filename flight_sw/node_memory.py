@@ -1,11 +1,11 @@
 """The node's answers to ST[06]: dump, check, scrub and repair of the board's named regions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from flight_sw.board_link import messages as m
 from flight_sw.radiation import region_bytes
 from flight_sw.radiation.protected import MemoryRegion, ProtectedRegion, Tier
-from flight_sw.radiation.scrub import NEVER, Scrubber
+from flight_sw.radiation.scrub import NEVER, Scrubber, ScrubHit
 
 READ_BYTES_MAX = 4096
 
@@ -44,6 +44,23 @@ class NodeMemory:
         data = region_bytes.read(found[0], order.offset, min(order.length, READ_BYTES_MAX))
         return [m.RegionData(order.name, order.offset, data)]
 
+    def page_hits(self, hits: Iterable[ScrubHit]) -> list[m.PageHit]:
+        """What the controller learns of them: a run that starts from now on has these behind it."""
+        slots = {region.name: slot for slot, region in self._regions.items()}
+        found = 0 if self._scrubber is None else self._scrubber.tick - 1
+        return [
+            m.PageHit(
+                hit.region,
+                slots[hit.region],
+                hit.page,
+                hit.tier.name,
+                hit.bits,
+                hit.since_tick,
+                found,
+            )
+            for hit in hits
+        ]
+
     def _mend(self, order: m.MendRegion, loading_slot: int | None) -> list[m.Message]:
         name = order.name.partition(":")[2]
         slots = [slot for slot, region in self._regions.items() if region.name == name]
@@ -57,10 +74,5 @@ class NodeMemory:
                 m.PageHit(name, slot, page, Tier.REBUILT.name, 0, NEVER, found)
                 for page in region.encode()
             ]
-        hits = self._scrubber.full_pass(name)
-        found = self._scrubber.tick - 1
-        answers += [
-            m.PageHit(name, slot, hit.page, hit.tier.name, hit.bits, hit.since_tick, found)
-            for hit in hits
-        ]
+        answers += self.page_hits(self._scrubber.full_pass(name))
         return [*answers, m.RegionMended(order.name, region.pages, len(answers))]

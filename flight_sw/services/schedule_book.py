@@ -6,7 +6,7 @@ of an old one does not inherit its mark.
 
 import msgspec
 
-from flight_sw.errors import DecodeError
+from flight_sw.services.images import read_image
 
 ENTRIES_MAX = 1000
 
@@ -103,8 +103,5 @@ class Marks:
 
     def restore(self, image: bytes) -> None:
         """After a restart: what was RELEASING has had no effect outside and waits again."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=_MarksImage)
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, _MarksImage)
         self.fresh, self._done = saved.fresh, set(saved.done)

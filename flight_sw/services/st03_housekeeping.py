@@ -20,6 +20,7 @@ from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.telemetry import HOUSEKEEPING
 from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 
 FIRST_PERIOD_S = 1.0
@@ -118,10 +119,7 @@ class HousekeepingService:
 
     def restore(self, image: bytes) -> None:
         """Take them over; DecodeError tells of those left out."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=list[_Own])
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, list[_Own])
         left_out = 0
         for own in saved:
             sound = own.number in _NUMBERS and 0.1 <= own.period_s <= 3600

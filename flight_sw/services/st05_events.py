@@ -16,8 +16,8 @@ import msgspec
 
 from flight_sw.dictionary.events import BY_NAME, EVENT_NAMES, EventDefinition, Severity
 from flight_sw.dictionary.field import Value, encode
-from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 
 EVENTS_WAITING_MAX = 256
@@ -73,10 +73,7 @@ class EventService:
 
     def restore(self, image: bytes) -> None:
         """Disable these; names that this software does not know are passed over."""
-        try:
-            names = msgspec.msgpack.decode(image, type=list[str])
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        names = read_image(image, list[str])
         self._disabled = {name for name in names if name in BY_NAME}
 
     @property

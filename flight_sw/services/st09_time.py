@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from flight_sw.dictionary.reason import Reason
-from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import Happening, happening
 
@@ -90,10 +90,7 @@ class TimeService:
 
     def restore(self, image: bytes) -> None:
         """The last time known."""
-        try:
-            self._known_s = msgspec.msgpack.decode(image, type=_Image).clock_s
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        self._known_s = read_image(image, _Image).clock_s
 
     def _set(self, call: Call) -> Outcome:
         by_s = call.real("time") - self.clock_s

@@ -36,6 +36,7 @@ from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.stored import check_stored
 from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 from flight_sw.services.schedule_book import ENTRIES_MAX, Entry, Image, Marks
 from flight_sw.services.st05_events import Happening, happening
@@ -147,10 +148,7 @@ class ScheduleService:
 
     def restore(self, image: bytes) -> None:
         """Take stored entries over; DecodeError tells of those left out."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=Image)
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, Image)
         self.enabled, self._next_serial = saved.enabled, saved.next_serial
         left_out = len(saved.entries[ENTRIES_MAX:])
         for entry in saved.entries[:ENTRIES_MAX]:

@@ -22,6 +22,7 @@ from flight_sw.dictionary.pool import POOL
 from flight_sw.dictionary.reason import Reason
 from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import Happening, happening
 
@@ -144,10 +145,7 @@ class MonitoringService:
 
     def restore(self, image: bytes) -> None:
         """Take definitions over; DecodeError tells of those left out."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=_Image)
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, _Image)
         self.enabled = saved.enabled
         sound = [monitor for monitor in saved.monitors if monitor.fits()]
         self._monitors = {monitor.number: monitor for monitor in sound}

@@ -16,8 +16,8 @@ import msgspec
 
 from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.storage_commands import STORES
-from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Channel, Report, report
 from flight_sw.services.st05_events import Happening, happening
 
@@ -41,7 +41,7 @@ class _Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Segment:
-    """A piece of a ring, with a record of its own; `sequence` tells which is newer."""
+    """A piece of a ring, with a record of its own; `sequence` tells which is newer, 0 is unused."""
 
     def __init__(self) -> None:
         self.revision = 0
@@ -61,10 +61,7 @@ class Segment:
 
     def restore(self, image: bytes) -> None:
         """Take stored packets over."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=_Image)
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, _Image)
         self.sequence, self.packets = saved.sequence, saved.packets
         self.size = sum(len(kept.packet) for kept in self.packets)
 
@@ -87,6 +84,8 @@ class PacketStore:
     def add(self, packet: bytes, stamp_s: float, now: float, *, at_once: bool = False) -> None:
         """Keep one packet; it becomes durable within FLUSH_S, or with this step."""
         segment = self._open()
+        if segment.sequence == 0:
+            segment.begin(1)
         if segment.size + len(packet) > SEGMENT_BYTES and segment.packets:
             segment.revision += 1
             following = min(self.segments, key=lambda s: s.sequence)

@@ -20,6 +20,7 @@ from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.stored import check_stored
 from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import Happening, happening
 from flight_sw.space_link.packet import Telecommand
@@ -119,10 +120,7 @@ class EventActionService:
 
     def restore(self, image: bytes) -> None:
         """Take the table over; DecodeError tells of lines left out."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=_Image)
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, _Image)
         self.enabled = saved.enabled
         sound = [action for action in saved.actions if _problem(action) is None]
         self._actions = {action.number: action for action in sound}

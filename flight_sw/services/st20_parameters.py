@@ -16,6 +16,7 @@ from flight_sw.dictionary.parameters import BY_NAME, PARAMETER_NAMES, PARAMETERS
 from flight_sw.dictionary.reason import Reason
 from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 
 
@@ -65,10 +66,7 @@ class ParameterService:
 
     def restore(self, image: bytes) -> None:
         """Take stored values over; DecodeError names those left out."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=dict[str, float])
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, dict[str, float])
         known = {name: float(value) for name, value in saved.items() if name in BY_NAME}
         merged = {**self._defaults(), **known}
         bad = [name for name in known if self._problem(name, known[name], merged)]

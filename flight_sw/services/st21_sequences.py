@@ -21,6 +21,7 @@ from flight_sw.dictionary.telecommands import find
 from flight_sw.errors import DecodeError
 from flight_sw.mode import WORKING, Mode
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import Happening, happening
 from flight_sw.space_link.packet import Telecommand
@@ -106,10 +107,7 @@ class SequenceService:
 
     def restore(self, image: bytes) -> None:
         """Take sequences over; DecodeError tells of those left out."""
-        try:
-            saved = msgspec.msgpack.decode(image, type=list[Sequence])
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, list[Sequence])
         left_out = sum(self._take(sequence) is not None for sequence in saved)
         if left_out:
             raise DecodeError(f"{left_out} sequences left out")

@@ -20,6 +20,7 @@ from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.storage_commands import DIGEST_BYTES, FILE_BYTES_MAX, FILE_SLOTS
 from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import Happening, happening
 
@@ -69,10 +70,7 @@ class FileSlot:
         """Take a stored file over, if it still has its digest."""
         if not image:
             return
-        try:
-            saved = msgspec.msgpack.decode(image, type=_Image)
-        except msgspec.DecodeError as error:
-            raise DecodeError("not readable") from error
+        saved = read_image(image, _Image)
         if sha256(saved.content).digest() != saved.digest or len(saved.content) > FILE_BYTES_MAX:
             raise DecodeError("digest wrong")
         self.content = saved.content
@@ -113,6 +111,16 @@ class FileService:
             slot.put(content)
             self._events.append(happening("file-complete", slot=number))
         return refused
+
+    def content_of(self, number: int) -> bytes | None:
+        """The verified file in a slot, None if there is none or no such slot."""
+        slot = self.slots.get(number)
+        return None if slot is None else slot.content
+
+    def room_for(self, number: int, size: int) -> Reason | None:
+        """Why a slot does not take a file of this size now, or None."""
+        slot = self.slots.get(number)
+        return Reason.NO_SUCH_ENTRY if slot is None else self._room_for(slot, size)
 
     def take_events(self) -> list[Happening]:
         """Files that became complete, or did not, since the last call."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flight_sw.dictionary.events import EVENT_NAMES, Severity
-from flight_sw.services.st05_events import EVENTS_WAITING_MAX, EventService, happening
+from flight_sw.services.st05_events import EVENTS_WAITING_MAX, SEEN_MAX, EventService, happening
 
 
 def codes(reports):
@@ -47,3 +47,26 @@ def test_disabled_event_is_not_reported():
     service.enable("released")
     service.put(happening("released", mhz=1800, temp=50.0))
     assert codes(service.take(1.0, 10)) == [(5, 1)]
+
+
+def test_filter_survives_a_restart_and_is_reported(ask, read):
+    """Disabled events stay disabled; the report lists them."""
+    service = EventService()
+    ask(service, "disable-event", event="released")
+    ask(service, "disable-event", event="throttled")
+    ask(service, "enable-event", event="throttled")
+    again = EventService()
+    again.restore(service.image())
+    assert read(ask(again, "report-disabled-events")) == [
+        ("disabled-events", {"events": "released"})
+    ]
+
+
+def test_event_action_sees_disabled_events_and_is_bounded():
+    """The filter hides a report, not the event; a storm leaves at most SEEN_MAX to look at."""
+    service = EventService()
+    service.disable("released")
+    for _ in range(1000):
+        service.put(happening("released", mhz=1800, temp=50.0))
+    assert len(service.take_seen()) == SEEN_MAX
+    assert service.take_seen() == []
