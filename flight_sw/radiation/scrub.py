@@ -6,13 +6,14 @@ page as that look found it. So a result is confirmed once its tick is at or belo
 pages, and suspect when a page is found hit whose last clean look began before the result finished.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flight_sw.radiation.native import SLICE_PAGES
 from flight_sw.radiation.outcome import Depth
 from flight_sw.radiation.protected import PageHit, ProtectedRegion, Tier
 
@@ -59,16 +60,21 @@ class Scrubber:
         """Pages of all regions together."""
         return sum(walk.region.pages for walk in self._order)
 
-    def advance(self, page_budget: int) -> tuple[ScrubHit, ...]:
-        """Check up to `page_budget` further pages, at most one round; paused regions are skipped."""
+    def advance(
+        self, page_budget: int, stop: Callable[[], bool] = lambda: False
+    ) -> tuple[ScrubHit, ...]:
+        """Check up to `page_budget` further pages, at most one round; paused regions are skipped.
+
+        `stop` is asked between slices of SLICE_PAGES (well under 1 ms each): true ends the work there.
+        """
         hits: list[ScrubHit] = []
         left = min(page_budget, self._pages_awake())
-        while left > 0:
+        while left > 0 and not stop():
             walk = self._order[self._turn]
             if walk.paused:
                 self._turn = (self._turn + 1) % len(self._order)
                 continue
-            count = min(left, walk.region.pages - walk.next_page)
+            count = min(left, walk.region.pages - walk.next_page, SLICE_PAGES)
             hits += self._check(walk, walk.next_page, count)
             left -= count
             walk.next_page += count

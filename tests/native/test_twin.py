@@ -1,5 +1,9 @@
 """Every instruction set equals the NumPy twin, on odd lengths and alignments."""
 
+import binascii
+import threading
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -84,3 +88,76 @@ def test_every_depth_passes_clean_pages(isa, depth):
     pages = native.PageSet(data, check, native.aligned_bytes(160))
     pages.encode(0, 40)
     assert pages.scrub(0, 40, depth) == []
+
+
+@MODEST
+@given(data=bytes_of_any_length, seed=st.integers(0, 0xFFFF), cut=st.integers(0, 1700))
+def test_crc32_and_crc16_equal_the_standard_library(isa, data, seed, cut):
+    """CRC-32 is zlib's, CRC-16-CCITT is binascii's, from any start and over any split."""
+    assert native.crc32(data, seed) == zlib.crc32(data, seed)
+    assert native.crc16(data, seed) == binascii.crc_hqx(data, seed)
+    assert native.crc16(data[cut:], native.crc16(data[:cut], seed)) == native.crc16(data, seed)
+
+
+@MODEST
+@given(seed=st.integers(0, 2**32), words=st.integers(1, 200))
+def test_word_code_equals_the_twin(isa, twin, seed, words):
+    """Check bytes of any number of words are the matrix product."""
+    data = np.random.default_rng(seed).integers(0, 2**64, words, np.uint64)
+    check = np.zeros(words, np.uint8)
+    native.word_encode(data.view(np.uint8), check)
+    assert np.array_equal(check, twin.word_check(data))
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32), pages=st.integers(1, 66))
+def test_parity_pages_equal_the_twin(isa, twin, seed, pages):
+    """P and Q of a short, a whole and a second group are the twin's."""
+    data = native.aligned_bytes(pages * 4096)
+    data[:] = np.random.default_rng(seed).bytes(pages * 4096)
+    groups = -(-pages // 64)
+    room = native.aligned_bytes(groups * 8192)
+    live = native.PageSet(data, None, native.aligned_bytes(pages * 4))
+    live.encode(0, pages)
+    native.ParityPages(live, room, native.aligned_bytes(groups * 8)).encode()
+    rows = np.frombuffer(data, np.uint8).reshape(pages, 4096)
+    for group in range(groups):
+        p, q = twin.parity_pages(rows[64 * group : 64 * group + 64])
+        assert room[8192 * group : 8192 * group + 8192] == p.tobytes() + q.tobytes()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    k=st.integers(1, 14),
+    m=st.integers(1, 9),
+    length=st.integers(1, 700),
+)
+def test_storage_parity_equals_the_twin(isa, twin, seed, k, m, length):
+    """Parity shards of any shape and odd length are the Cauchy sums of the twin."""
+    rng = np.random.default_rng(seed)
+    shards = [np.frombuffer(rng.bytes(length), np.uint8).copy() for _ in range(k + m)]
+    native.storage_encode(shards[:k], shards[k:])
+    for row in range(m):
+        assert np.array_equal(shards[k + row], twin.storage_parity(shards[:k], row))
+
+
+def test_the_interpreter_runs_on_during_a_scrub():
+    """Native calls release the GIL: another thread counts on while 48 MiB are voted."""
+    replicas = [np.zeros(16 << 20, np.uint8) for _ in range(3)]
+    counted, done = [0], threading.Event()
+
+    def count() -> None:
+        while not done.is_set():
+            counted[0] += 1
+
+    worker = threading.Thread(target=count)
+    worker.start()
+    before = interval = counted[0]
+    for _ in range(50):
+        before = counted[0]
+        native.tmr_scrub(*replicas)
+        interval = max(interval, counted[0] - before)
+    done.set()
+    worker.join()
+    assert interval > 1000  # a held GIL would let the counter move once at most

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from flight_sw.radiation import native
+from flight_sw.radiation.native import SLICE_PAGES
 from flight_sw.radiation.protected import ProtectedRegion, Tier
 from flight_sw.radiation.scrub import Scrubber, ScrubHit
 
@@ -77,6 +78,18 @@ def test_lost_page_confirms_nothing():
         hits = scrubber.advance(3)
         assert [(hit.tier, hit.since_tick) for hit in hits] == [(Tier.LOST, 0)] * 3
     assert scrubber.clean_tick("a") == 0
+
+
+def test_work_stops_between_slices_when_asked():
+    """A long pass ends at the next slice once `stop` says so, and goes on from there later."""
+    region, _ = make_region("a", 3 * SLICE_PAGES)
+    scrubber = Scrubber([region])
+    answers = iter([False, False, True])
+    scrubber.advance(3 * SLICE_PAGES, lambda: next(answers))
+    assert scrubber.tick == 2 * SLICE_PAGES
+    scrubber.advance(SLICE_PAGES)
+    assert scrubber.clean_tick("a") == 0
+    assert scrubber.tick == 3 * SLICE_PAGES
 
 
 def test_retired_page_confirms_nothing():
