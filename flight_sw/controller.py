@@ -362,6 +362,7 @@ class Controller:
         started_s = now if self._started_s is None else self._started_s
         if not self._stable_told and now - started_s > STABLE_S:
             self._stable_told = True
+            self._services.functions.held_safe = False
             wanted[BOOT_CONFIRMED] = self._boot.boots
         return {name: value for name, value in wanted.items() if value is not None}
 

@@ -17,7 +17,7 @@ from flight_sw.errors import DecodeError
 from flight_sw.space_link.packet import Telemetry
 
 HOUSEKEEPING_CODE = (3, 25)  # ECSS-E-ST-70-41C, 8.3.2.25
-EVENT_SERVICE = 5
+EVENT_CODES = ((5, 1), (5, 2), (5, 3), (5, 4))  # by severity
 
 
 @unique
@@ -197,7 +197,7 @@ def decode_report(telemetry: Telemetry) -> Report:
     code = (telemetry.service, telemetry.subtype)
     if code == HOUSEKEEPING_CODE:
         return _housekeeping(telemetry)
-    if telemetry.service == EVENT_SERVICE:
+    if code in EVENT_CODES:
         return _event(telemetry)
     declared = BY_CODE.get(code)
     if declared is None:

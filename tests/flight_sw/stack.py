@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from flight_sw.board_watch import SupplyOrder
-from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs, link_settings
+from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs
 from flight_sw.dictionary import events, telecommands, telemetry
 from flight_sw.dictionary.field import decode
 from flight_sw.errors import StoreError
 from flight_sw.inference import worker_messages as w
+from flight_sw.controller import link_settings
 from flight_sw.node import BoardFacts, BoardModel, Node, NodeInputs, Readings
 from flight_sw.on_board import RECORD_NAMES, Stored
 from flight_sw.profile import Profile, parse_profile
@@ -76,8 +77,9 @@ class StackStorage:
 class ScriptedWorker:
     """Answers like the worker process does; `stopped` is a SIGSTOP, `alive` its life."""
 
-    def __init__(self, weights: np.ndarray, coverage: float) -> None:
+    def __init__(self, weights: np.ndarray, coverage: float, sizes: tuple[int, int]) -> None:
         self.weights = weights
+        self.sizes = sizes
         self.alive = False
         self.stopped = False
         self.coverage = coverage
@@ -100,15 +102,16 @@ class ScriptedWorker:
 
     def answer(self, data: bytes) -> bytes:
         """What the model gives for this input with the weights as they are."""
-        return hashlib.sha256(data + self.weights.tobytes()).digest()
+        digest = hashlib.sha256(data + self.weights.tobytes()).digest()
+        return digest * (self.sizes[1] * 4 // len(digest))
 
     def _reply(self, request: w.Request) -> w.Reply:
         if isinstance(request, w.Ping):
             return w.Pong(request.n)
         if isinstance(request, w.Run):
             return w.Done(request.job_id, self.answer(request.input), 0.001)
-        spec = (w.TensorSpec("x", "float32", (2,)),)
-        out = (w.TensorSpec("y", "float32", (8,)),)
+        spec = (w.TensorSpec("x", "float32", (self.sizes[0],)),)
+        out = (w.TensorSpec("y", "float32", (self.sizes[1],)),)
         return w.Loaded(
             slot=request.slot,
             coverage=self.coverage,
@@ -131,6 +134,7 @@ class Stack:
         self.now = 0.0
         self.temp_c: float | None = 45.0
         self.coverage = 1.0
+        self.sizes = (INPUT_BYTES // 4, 8)  # floats in and out of the scripted model
         self.golden = np.random.default_rng(1).integers(0, 256, PAGES * PAGE_BYTES, np.uint8)
         self.weights = np.zeros(0, np.uint8)
         self.board_on = False
@@ -179,7 +183,7 @@ class Stack:
         self.weights[:] = self.golden
         region = ProtectedRegion("model", self.weights, self._golden_page)
         region.encode()
-        self.worker = ScriptedWorker(self.weights, self.coverage)
+        self.worker = ScriptedWorker(self.weights, self.coverage, self.sizes)
         model = BoardModel(1, "model", "/live/slot-01", "ab" * 32, region)
         session = round(self.now * 1000) + 7
         self.node = Node(self.profile, (model,), BoardFacts("0001", 1, session))
@@ -313,7 +317,7 @@ class Stack:
             self._take(Telemetry.unpack(packet))
 
     def _take(self, packet: Telemetry) -> None:
-        if packet.service == 5:
+        if packet.service == 5 and packet.subtype <= 4:
             definition = events.EVENTS[int.from_bytes(packet.data[:2], "big")]
             self.events.append(definition.name)
             self.sentences.append(definition.sentence(decode(definition.fields, packet.data[2:])))
