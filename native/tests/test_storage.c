@@ -39,6 +39,26 @@ static void one_case(size_t k, size_t m, size_t length, size_t losses, uint64_t 
     REQUIRE(memory[0][0] == (golden[0][0] ^ 1) && memcmp(memory[1], golden[1], ROOM) == 0);
 }
 
+/* Large, aligned shards take the path past the cache; pieces of them do not. Both must agree. */
+static void large_shards(void)
+{
+    enum { LENGTH = (1 << 19) + 100, PIECE = 4096 };
+    static _Alignas(64) uint8_t data[4][LENGTH + 28], whole[2][LENGTH + 28], pieces[2][LENGTH + 28];
+    const uint8_t *const sources[4] = {data[0], data[1], data[2], data[3]};
+    uint8_t *const outs[2] = {whole[0], whole[1]}, *const skewed[2] = {whole[0] + 1, whole[1] + 1};
+    for (int i = 0; i < 4; i++)
+        fill_random(data[i], LENGTH, (uint64_t)i);
+    REQUIRE(va_storage_encode(sources, outs, 4, 2, LENGTH) == VA_OK);
+    for (size_t at = 0; at < LENGTH; at += PIECE) {
+        const uint8_t *part[4] = {data[0] + at, data[1] + at, data[2] + at, data[3] + at};
+        uint8_t *const part_outs[2] = {pieces[0] + at, pieces[1] + at};
+        REQUIRE(va_storage_encode(part, part_outs, 4, 2, LENGTH - at < PIECE ? LENGTH - at : PIECE) == VA_OK);
+    }
+    REQUIRE(memcmp(whole[0], pieces[0], LENGTH) == 0 && memcmp(whole[1], pieces[1], LENGTH) == 0);
+    REQUIRE(va_storage_encode(sources, skewed, 4, 2, LENGTH) == VA_OK);
+    REQUIRE(memcmp(whole[0] + 1, pieces[0], LENGTH) == 0 && memcmp(whole[1] + 1, pieces[1], LENGTH) == 0);
+}
+
 static void bad_calls(void)
 {
     uint8_t *shards[3] = {memory[0], memory[1], memory[2]}, present[3] = {1, 1, 1};
@@ -76,6 +96,7 @@ int main(void)
         one_case(223, 32, 67, 32, 3);
         one_case(1, 32, 5, 32, 4);
         one_case(200, 1, 5, 0, 5);
+        large_shards();
         bad_calls();
     }
     return 0;

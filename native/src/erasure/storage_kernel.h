@@ -4,7 +4,8 @@
 
 /* Multiplication by a constant is an 8 x 8 bit matrix: one GF2P8AFFINEQB for 64 bytes, any field. */
 VA_INLINE void VA_FN(storage_strip)(const uint8_t *const *source, size_t sources, uint8_t *const *out,
-                                    size_t outs, const uint8_t *coefficient, size_t at, size_t width)
+                                    size_t outs, const uint8_t *coefficient, size_t at, size_t width,
+                                    int stream)
 {
     enum { VECTORS = 4, OUTS = 4 };
     __m512i sum[OUTS][VECTORS];
@@ -29,19 +30,31 @@ VA_INLINE void VA_FN(storage_strip)(const uint8_t *const *source, size_t sources
     }
     for (size_t o = 0; o < OUTS; o++)
         for (size_t v = 0; v < VECTORS; v++)
-            if (o < outs)
+            if (o < outs && stream)
+                _mm512_stream_si512((void *)(out[o] + at + 64 * v), sum[o][v]);
+            else if (o < outs)
                 _mm512_mask_storeu_epi8(out[o] + at + 64 * v, mask[v], sum[o][v]);
 }
+
+/* Results that will not fit the cache beside their sources go past it: no line is read to be overwritten. */
+#define VA_STREAM_BYTES ((size_t)2 << 20)
 
 void VA_FN(storage_dot)(const uint8_t *const *source, size_t sources, uint8_t *const *out, size_t outs,
                         const uint8_t *coefficient, size_t from, size_t length)
 {
+    int aligned = (sources + outs) * length >= VA_STREAM_BYTES;
+    for (size_t o = 0; o < outs; o++)
+        aligned &= ((uintptr_t)(out[o] + from) & 63) == 0;
     for (size_t at = from; at < from + length; at += 256) {
         size_t width = from + length - at < 256 ? from + length - at : 256;
         for (size_t o = 0; o < outs; o += 4)
-            VA_FN(storage_strip)(source, sources, out + o, outs - o, coefficient + o * sources, at, width);
+            VA_FN(storage_strip)(source, sources, out + o, outs - o, coefficient + o * sources, at, width,
+                                 aligned && width == 256);
     }
+    _mm_sfence();
 }
+
+#undef VA_STREAM_BYTES
 
 #else
 

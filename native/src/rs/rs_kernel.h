@@ -233,27 +233,31 @@ void VA_FN(rs_syndromes)(const uint8_t *remainder, uint8_t *syndromes)
     VA_FN(rs_rows)(va_table_rs_syndrome, sizeof bytes, bytes, syndromes);
 }
 
-/* Horner over the bits of the coefficients: masks and doublings, no multiplication. */
+/* Horner over the bits of the coefficients, no multiplication: the terms that take part in each bit are
+ * listed once, then their rows of powers are XORed, with a doubling between the bits. */
 void VA_FN(rs_evaluate)(const uint8_t *coefficient, size_t count, uint8_t *values)
 {
-    enum { STRIP = 4 };
-    uint8_t term[VA_RS_LOCATOR];
-    size_t terms = 0;
-    for (size_t k = 0; k < count; k++)
-        if (coefficient[k] != 0)
-            term[terms++] = (uint8_t)k;
+    enum { STRIP = 8 };
+    uint8_t term[8 * VA_RS_LOCATOR];
+    size_t ends[8], filled = 0;
+    for (int bit = 0; bit < 8; bit++) {
+        for (size_t k = 0; k < count; k++) {
+            term[filled] = (uint8_t)k;
+            filled += coefficient[k] >> (7 - bit) & 1;
+        }
+        ends[bit] = filled;
+    }
     for (size_t at = 0; at < 256; at += STRIP * VA_WIDTH) {
         va_vec sum[STRIP];
+        size_t next = 0;
         for (int v = 0; v < STRIP; v++)
             sum[v] = va_splat(0);
-        for (int bit = 7; bit >= 0; bit--) {
+        for (int bit = 0; bit < 8; bit++) {
             for (int v = 0; v < STRIP; v++)
                 sum[v] = va_double(sum[v], 0x87);
-            for (size_t t = 0; t < terms; t++) {
-                va_vec mask = va_splat(0 - (uint64_t)(coefficient[term[t]] >> bit & 1));
+            for (; next < ends[bit]; next++)
                 for (int v = 0; v < STRIP; v++)
-                    sum[v] ^= mask & va_load_table(va_table_rs_power[term[t]] + at + (size_t)v * VA_WIDTH);
-            }
+                    sum[v] ^= va_load_table(va_table_rs_power[term[next]] + at + (size_t)v * VA_WIDTH);
         }
         for (int v = 0; v < STRIP; v++)
             va_store(values + at + (size_t)v * VA_WIDTH, sum[v]);
