@@ -43,6 +43,7 @@ class Commanding:
     def __init__(self) -> None:
         self.verification = VerificationService()
         self.refusals = Refusals()
+        self.held: frozenset[int] = frozenset()  # services that the boot-loop guard left out
         self._arming = Arming()
         self._waiting: deque[Telecommand] = deque()
         self._bulk: deque[Telecommand] = deque()
@@ -122,6 +123,8 @@ class Commanding:
             return Reason.BAD_ARGUMENT
         if moment.mode not in command.modes:
             return Reason.WRONG_MODE
+        if command.service in self.held:
+            return Reason.NOT_STARTED
         if command.critical:
             refused = self._arming.fire(command, data, moment.now)
             if refused is not None:

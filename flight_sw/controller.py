@@ -33,7 +33,8 @@ from flight_sw.space_link.packet import Telecommand
 BOARD_BYTES_MAX = 16_384
 REFUSALS_PERIOD_S = 1.0
 FRAME_PAUSE_S = 5.0  # a frame that pauses longer than this will not end
-STABLE_S = 60.0  # a boot that has held for so long was a good one
+STABLE_S = 60.0  # a boot that has held for so long starts all that was left out
+PROOF_S = 10.0  # and if it holds with that too, it was a good one
 
 TC_CEILING, TM_CEILING, BOOT_CONFIRMED = "tc-ceiling", "tm-ceiling", "boot-confirmed"
 
@@ -360,7 +361,9 @@ class Controller:
             TM_CEILING: self._downlink.security.wanted_ceiling(),
         }
         started_s = now if self._started_s is None else self._started_s
-        if not self._stable_told and now - started_s > STABLE_S:
+        if now - started_s > STABLE_S:
+            self._services.prove()
+        if not self._stable_told and now - started_s > STABLE_S + PROOF_S:
             self._stable_told = True
             self._services.functions.held_safe = False
             wanted[BOOT_CONFIRMED] = self._boot.boots

@@ -1,6 +1,7 @@
 """Runs a Controller on a real clock and real ports; records and counters are written before all else."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from flight_sw.controller import (
     Outputs,
 )
 from flight_sw.devices.clock import SystemClock
+from flight_sw.devices.machine_boot import machine_boot_id
 from flight_sw.devices.reopening_port import ReopeningPort
 from flight_sw.devices.storage import FileStorage, read_key_file
 from flight_sw.devices.supply import NoSupply, Supply, SysfsSupply
@@ -31,7 +33,7 @@ from flight_sw.store.counters import (
     BootRecord,
     CeilingState,
     CeilingStore,
-    ResetCause,
+    RunMarker,
 )
 from flight_sw.store.record_store import RecordStore
 
@@ -60,6 +62,7 @@ def run_controller(options: ControllerOptions) -> int:
     runner = _ControllerRunner(options)
     try:
         runner.run()
+        runner.settle()
     finally:
         runner.close()
     return 0
@@ -78,6 +81,7 @@ class _ControllerRunner:
         self._storage = FileStorage(options.state)
         self._storage.claim()
         self._boots = BootCounter(self._storage)
+        self._runs = RunMarker(self._storage)
         self._ceilings = {
             TC_CEILING: CeilingStore(self._storage, keys.tc),
             TM_CEILING: CeilingStore(self._storage, keys.tm),
@@ -109,6 +113,12 @@ class _ControllerRunner:
             if self._board_out:
                 writers += [fd for fd in [self._board.fileno()] if fd is not None]
             self._loop.wait(readers, wake_at, writers)
+
+    def settle(self) -> None:
+        """A run that was ended in order counts as good, however short it was."""
+        with suppress(StoreError):
+            self._runs.end()
+            self._boots.confirm()
 
     def close(self) -> None:
         """Let go of the ports; the board keeps its power."""
@@ -142,7 +152,7 @@ class _ControllerRunner:
     def _count_boot(self) -> BootRecord | None:
         """None if storage refuses: the payload boots all the same, with its required parts alone."""
         try:
-            return self._boots.begin(ResetCause.UNKNOWN)
+            return self._boots.begin(self._runs.begin(machine_boot_id()))
         except StoreError:
             return None
 
@@ -263,7 +273,7 @@ def _space_port(url: str, profile: Profile, clock: SystemClock) -> _SpacePort:
 def _cause(record: BootRecord | None) -> str:
     if record is None:
         return "unknown, storage fails"
-    return "first boot" if record.boots == 1 else "restart"
+    return "first boot" if record.boots == 1 else record.cause.name.lower().replace("_", " ")
 
 
 def _supply(profile: Profile, board_port: str) -> Supply:

@@ -1,7 +1,9 @@
 """All services of the payload in one place: who brings handlers, who keeps records, who acts by itself.
 
 What acts by itself (schedule, monitoring, event-action, sequences) are the optional parts: the boot-loop
-guard leaves them out after three boots that did not hold.
+guard leaves them out after three boots that did not hold. After five, records are neither read nor
+written, services that live by them answer NOT_STARTED, and the payload stays in SAFE. Either way the
+rest starts once this boot has held.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,6 +48,7 @@ class Stored:
 
 
 NOTHING_STORED = Stored({})
+WITHOUT_STORE = frozenset({11, 12, 13, 15, 19, 21, 23})  # services held while records are not read
 RECORD_NAMES: tuple[str, ...] = (
     "time",
     "parameters",
@@ -92,14 +95,30 @@ class OnBoard:
         self.commanding.add(self._services())
         self.keeper = Keeper(self._kept())
         self.plan = BootPlan.FULL
+        self._stored = NOTHING_STORED
 
     def start(self, stored: Stored, plan: BootPlan) -> None:
         """Take over what storage held; without it every part starts empty."""
         self.plan = plan
-        self.functions.held_safe = plan is BootPlan.SAFE
+        self._stored = stored
         self.sequences.started = plan is BootPlan.FULL
-        self.keeper.restore(stored.records, stored.damaged)
-        self.put(self.keeper.take_events() + self.schedule.resume())
+        minimal = plan is BootPlan.SAFE
+        self.functions.held_safe = self.keeper.frozen = minimal
+        self.commanding.held = WITHOUT_STORE if minimal else frozenset()
+        if not minimal:
+            self._restore()
+
+    def prove(self) -> None:
+        """This boot has held: start what the boot-loop guard left out."""
+        if self.plan is BootPlan.FULL:
+            return
+        if self.keeper.frozen:
+            self._restore()
+        self.plan = BootPlan.FULL
+        self.functions.held_safe = self.keeper.frozen = False
+        self.commanding.held = frozenset()
+        self.sequences.started = True
+        self.put([happening("boot-proven")])
 
     def put(self, happenings: list[Happening]) -> None:
         """Raise events."""
@@ -192,6 +211,11 @@ class OnBoard:
             self.files,
             self.jobs,
         )
+
+    def _restore(self) -> None:
+        self.keeper.restore(self._stored.records, self._stored.damaged)
+        self._stored = NOTHING_STORED  # up to some MiB, of no further use
+        self.put(self.keeper.take_events() + self.schedule.resume())
 
     def _board_up(self) -> bool:
         return self._watch.state is BoardState.UP

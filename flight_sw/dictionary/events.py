@@ -173,6 +173,7 @@ EVENTS: tuple[EventDefinition, ...] = (
         "Boot {count} in a row that is not yet proven good: starting {plan}",
         (_u8("count"), _text("plan")),
     ),
+    EventDefinition("boot-proven", Severity.INFO, "This boot has held: all parts started", ()),
     EventDefinition(
         "record-unreadable",
         Severity.MEDIUM,

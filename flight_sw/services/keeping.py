@@ -46,9 +46,10 @@ class _Record:
 
 @dataclass(slots=True)
 class Keeper:
-    """The records of all parts; `take_events` are for ST[05]."""
+    """The records of all parts; while `frozen`, nothing is stored. `take_events` are for ST[05]."""
 
     parts: Mapping[str, Kept]
+    frozen: bool = False
     _records: dict[str, _Record] = field(default_factory=dict)
     _offered: frozenset[str] = frozenset()
     _events: list[Happening] = field(default_factory=list)
@@ -96,6 +97,8 @@ class Keeper:
     def wanted(self, now: float) -> dict[str, bytes]:
         """Records to make durable now, first of all."""
         images: dict[str, bytes] = {}
+        if self.frozen:
+            return images
         for name, record in self._records.items():
             if record.kept.revision != record.durable and now >= record.retry_s:
                 record.offered = record.kept.revision
@@ -119,7 +122,7 @@ class Keeper:
             for record in self._records.values()
             if record.kept.revision != record.durable
         ]
-        return min(waiting, default=float("inf"))
+        return float("inf") if self.frozen else min(waiting, default=float("inf"))
 
     def _tell(self, event: str, /, **values: Value) -> None:
         self._events.append(happening(event, **values))

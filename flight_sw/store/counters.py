@@ -72,6 +72,36 @@ class BootCounter:
         return BootRecord(boots, unconfirmed, cause)
 
 
+class RunMarker:
+    """A note that a run began, taken back when it ends in order: the next boot knows why it came."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._record = Record(storage, "run", VERSION)
+        self._machine_boot = ""
+
+    def begin(self, machine_boot: str) -> ResetCause:
+        """Why this run began, and note that it did; StoreError if the note is not durable.
+
+        Args:
+            machine_boot: an id that differs after each boot of the machine; empty if unknown.
+        """
+        payload = self._record.load().payload
+        self._machine_boot = machine_boot
+        self._record.save(b"R" + machine_boot.encode())
+        if payload is None:
+            return ResetCause.POWER_ON
+        before = payload[1:].decode(errors="replace")
+        if payload[:1] == b"E":
+            return ResetCause.COMMAND
+        if not before or not machine_boot:
+            return ResetCause.UNKNOWN
+        return ResetCause.CRASH if before == machine_boot else ResetCause.POWER_ON
+
+    def end(self) -> None:
+        """This run ends in order; StoreError if the note is not durable."""
+        self._record.save(b"E" + self._machine_boot.encode())
+
+
 @unique
 class CeilingState(Enum):
     """Whether a stored ceiling may be believed; LOST means SAFE until the ground arms a new one."""

@@ -253,8 +253,8 @@ def test_setting_the_clock_needs_arming_and_keeps_the_schedule(stack):
     assert stack.told("time")[-1]["clock"] == pytest.approx(stack.clock_s + 3600, abs=1.0)
 
 
-def test_third_boot_in_a_row_leaves_optional_parts_out(stack):
-    """No schedule, monitoring, actions or sequences; commanding and board work."""
+def test_third_boot_in_a_row_leaves_optional_parts_out_until_it_has_held(stack):
+    """No schedule, monitoring, actions or sequences for a minute; commanding and board work."""
     body = stack.telecommand("report-schedule").pack()
     stack.send("insert-entry", entry=1, group=0, release=stack.clock_s + 1.0, packet=body)
     stack.send("load-sequence", sequence=1, gate="any", steps=pack_steps([Step(0.0, body)]))
@@ -270,19 +270,39 @@ def test_third_boot_in_a_row_leaves_optional_parts_out(stack):
     stack.send("set-mode", mode="NOMINAL")
     stack.run(2.0)
     assert stack.controller.mode.name == "NOMINAL"
+    stack.run(57.0)
+    assert "boot-proven" in stack.events
+    assert len(stack.told("schedule-state")) == 1
+    assert stack.counters.get("boot-confirmed") is None
+    stack.run(10.0)
+    assert stack.counters["boot-confirmed"] == 2
 
 
-def test_fifth_boot_in_a_row_stays_in_safe_until_it_has_held(stack):
-    """NOMINAL is refused at first, and allowed once the boot has lasted a minute."""
+def test_fifth_boot_in_a_row_stays_in_safe_without_store_until_it_has_held(stack):
+    """Nothing is read or written and NOMINAL refused, for a minute; then all is there again."""
+    body = stack.telecommand("report-schedule").pack()
+    stack.send("insert-entry", entry=1, group=0, release=stack.clock_s + 500.0, packet=body)
+    stack.send("set-parameter", parameter="event_rate", value=33)
+    stack.run(0.2)
     stack.unproven = 5
     stack.reboot()
+    writes = stack.storage.writes
     stack.send("set-mode", mode="NOMINAL")
     stack.run(0.5)
     assert last_reason(stack) is Reason.NOT_ALLOWED
+    stack.send("set-parameter", parameter="event_rate", value=50)
+    stack.send("report-schedule")
+    stack.run(5.0)
+    assert last_reason(stack, "not-accepted") is Reason.NOT_STARTED
     assert stack.controller.mode.name == "SAFE"
-    stack.run(61.0)
+    assert stack.storage.writes == writes
+    stack.run(56.0)
+    stack.send("report-schedule")
+    stack.send("report-parameter", parameter="event_rate")
     stack.send("set-mode", mode="NOMINAL")
     stack.run(2.0)
+    assert stack.told("schedule-state")[-1]["entries"] == 1
+    assert stack.told("parameter")[-1]["value"] == 33
     assert stack.controller.mode.name == "NOMINAL"
 
 

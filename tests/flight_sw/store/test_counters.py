@@ -12,6 +12,7 @@ from flight_sw.store.counters import (
     CeilingState,
     CeilingStore,
     ResetCause,
+    RunMarker,
 )
 
 KEYS = reserved_test_keys(3)
@@ -100,3 +101,15 @@ def _stored(store: CeilingStore, receiver: SdlsReceiver) -> int:
     assert wanted is not None
     store.save(wanted)
     return wanted
+
+
+def test_reset_cause_follows_from_how_the_last_run_ended(memory) -> None:
+    """First run, orderly end, crash and a new boot of the machine are told apart."""
+    marker = RunMarker(memory)
+    assert marker.begin("boot-1") is ResetCause.POWER_ON
+    assert RunMarker(memory).begin("boot-1") is ResetCause.CRASH
+    assert RunMarker(memory).begin("boot-2") is ResetCause.POWER_ON
+    last = RunMarker(memory)
+    assert last.begin("") is ResetCause.UNKNOWN
+    last.end()
+    assert RunMarker(memory).begin("boot-2") is ResetCause.COMMAND
