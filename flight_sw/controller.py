@@ -13,8 +13,9 @@ from flight_sw.commanding import Moment
 from flight_sw.dictionary.field import Value
 from flight_sw.dictionary.telemetry import HOUSEKEEPING
 from flight_sw.downlink import Downlink, Stamp
+from flight_sw.link_profile import link_settings
 from flight_sw.mode import WORKING, Mode, may_change
-from flight_sw.on_board import NOTHING_STORED, OnBoard, Readings, Stored
+from flight_sw.on_board import NOTHING_STORED, Identity, OnBoard, Readings, Stored
 from flight_sw.own_memory import ControllerMemory
 from flight_sw.profile import Profile
 from flight_sw.radiation import self_test
@@ -25,12 +26,12 @@ from flight_sw.resources.governor import StaircaseGovernor, StaircaseLimits
 from flight_sw.services.report import Report
 from flight_sw.services.st03_housekeeping import housekeeping_report, own_report
 from flight_sw.services.st05_events import happening
-from flight_sw.space_link.framing import Framing
 from flight_sw.space_link.keys import KeySet
-from flight_sw.space_link.link import LinkSettings, TcReceiver
-from flight_sw.space_link.packet import Telecommand
+from flight_sw.space_link.link import TcReceiver
+from flight_sw.space_link.packet import BarePacket, Telecommand
 
 BOARD_BYTES_MAX = 16_384
+SPACE_BYTES_MAX = 262_144  # what a space link that names no limit takes in a step
 REFUSALS_PERIOD_S = 1.0
 FRAME_PAUSE_S = 5.0  # a frame that pauses longer than this will not end
 STABLE_S = 60.0  # a boot that has held for so long starts all that was left out
@@ -43,8 +44,9 @@ TC_CEILING, TM_CEILING, BOOT_CONFIRMED = "tc-ceiling", "tm-ceiling", "boot-confi
 class Inputs:
     """What happened since the last step.
 
-    `space` is (connection, bytes); `stored` are counters that are durable now, `saved` the names of
-    records of the last step that are; `utc_s` only stamps.
+    `space` is (connection, bytes); `space_room` what the slowest connection still takes; `stored` are
+    counters that are durable now, `saved` the names of records of the last step that are; `utc_s` only
+    stamps.
     """
 
     utc_s: float
@@ -53,6 +55,7 @@ class Inputs:
     board: bytes = b""
     board_reopened: bool = False
     board_room: int = BOARD_BYTES_MAX
+    space_room: int = SPACE_BYTES_MAX
     supply_on: bool | None = None
     current_a: float | None = None
     stored: dict[str, int] = field(default_factory=dict)
@@ -98,8 +101,10 @@ class Controller:
         self._watch = BoardWatch(profile.heartbeat, profile.supply)
         self._state = VotedRecord("payload", {"mode": Mode.BOOT.value, "level": 0})
         limits = {"soft_limit": profile.thermal.soft_limit_c, "release": profile.thermal.release_c}
-        self._services = OnBoard(self._watch, ControllerMemory(self._state), limits)
-        self._downlink = Downlink(keys.tm, settings, boot.tm_ceiling, self._services.storage)
+        identity = Identity(profile.spacecraft.id, boot.boots)
+        self._services = OnBoard(self._watch, ControllerMemory(self._state), limits, identity)
+        storage, transfers = self._services.storage, self._services.transfers
+        self._downlink = Downlink(keys.tm, settings, boot.tm_ceiling, storage, transfers)
         self._board = BoardSide(profile, boot.session, self._watch, self._services)
         self._governor = StaircaseGovernor(len(profile.frequency.levels_mhz))
         self._connections: frozenset[int] = frozenset()
@@ -128,13 +133,13 @@ class Controller:
         self._govern(now)
         reports += self._obey_ground(now)
         self._settle_mode()
-        services.tend(now)
+        services.tend(now, linked=bool(self._connections))
         self._board.send_waiting(now)
         reports += services.jobs.take_failures()
         self._board.order(int(self._state.read()["level"]), now)
         reports += self._housekeep(now)
         stamp = Stamp(now, services.time.stamp_s)
-        space = self._downlink.frames(reports, stamp, self._uplink.clcw())
+        space = self._downlink.frames(reports, stamp, self._uplink.clcw(), inputs.space_room)
         counters, records = self._wanted_counters(now), services.keeper.wanted(now)
         outputs = Outputs(
             counters=counters,
@@ -204,6 +209,8 @@ class Controller:
             for item in self._uplink.feed(connection, received):
                 if isinstance(item, Telecommand):
                     self._replies += self._services.commanding.receive(item, now)
+                elif isinstance(item, BarePacket):
+                    self._services.transfers.receive(item.data)
         self._tell_refusals(now)
 
     def _tell_refusals(self, now: float) -> None:
@@ -371,13 +378,3 @@ class Controller:
 
     def _wake_at(self, now: float) -> float:
         return max(now, min(self._services.wake_at(now), self._board.wake_at(now)))
-
-
-def link_settings(profile: Profile) -> LinkSettings:
-    """The space link as the profile describes it, for both ends."""
-    return LinkSettings(
-        spacecraft=profile.spacecraft.id,
-        apid=profile.spacecraft.apid,
-        framing=Framing(profile.space_link.framing),
-        tm_frame_bytes=profile.space_link.tm_frame_bytes,
-    )

@@ -172,6 +172,7 @@ class _ControllerRunner:
             connections=self._space.clients,
             board=board,
             board_reopened=reopened,
+            space_room=self._space.room,
             board_room=BOARD_BYTES_MAX - len(self._board_out),
             supply_on=supply_on,
             current_a=current_a,
@@ -218,6 +219,8 @@ class _SpacePort(Protocol):
 
     @property
     def clients(self) -> tuple[int, ...]: ...
+    @property
+    def room(self) -> int: ...
     def read(self) -> list[tuple[int, bytes]]: ...
     def broadcast(self, data: bytes) -> None: ...
     def filenos(self) -> list[int]: ...
@@ -233,6 +236,10 @@ class _SerialSpacePort:
     def __init__(self, port: ReopeningPort) -> None:
         self._port = port
         self._out = bytearray()
+
+    @property
+    def room(self) -> int:
+        return SPACE_BACKLOG_MAX - len(self._out)
 
     def read(self) -> list[tuple[int, bytes]]:
         data = self._port.read()

@@ -4,12 +4,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flight_sw.services.cfdp_pdu import PDU_BYTES_MAX
+from flight_sw.services.cfdp_service import TransferService
 from flight_sw.services.report import Channel, Report
 from flight_sw.services.st13_large import in_parts
 from flight_sw.services.st15_storage import StorageService
 from flight_sw.space_link.keys import LinkKey
 from flight_sw.space_link.link import LinkSettings, TmSender
-from flight_sw.space_link.packet import Telemetry
+from flight_sw.space_link.packet import BarePacket, Telemetry
 
 FRAMES_MAX = 64  # per step
 WAITING_BYTES_MAX = 4 * 1024 * 1024  # parts of large results that the channel has no room for yet
@@ -28,9 +30,17 @@ class Downlink:
     """The sending end of telemetry; `security` holds the counter whose ceiling must be durable."""
 
     def __init__(
-        self, key: LinkKey, settings: LinkSettings, ceiling: int, storage: StorageService
+        self,
+        key: LinkKey,
+        settings: LinkSettings,
+        ceiling: int,
+        storage: StorageService,
+        transfers: TransferService,
     ) -> None:
         self._sender = TmSender(key, settings, ceiling)
+        self._transfers = transfers
+        self._file_apid = settings.file_apid
+        self._file_sequence = 0
         self._apid = settings.apid
         self._storage = storage
         self._sequence = 0
@@ -41,20 +51,36 @@ class Downlink:
         self.security = self._sender.security
         self.dropped = 0
 
-    def frames(self, reports: Iterable[Report], stamp: Stamp, clcw: bytes) -> bytes:
-        """Queue the reports and send what may go; the rest waits for the next step."""
+    def frames(self, reports: Iterable[Report], stamp: Stamp, clcw: bytes, room: int) -> bytes:
+        """Queue the reports and send what may go; the rest waits for the next step.
+
+        Housekeeping and events go even where the line has no `room` (bytes): whoever does not take
+        them is cut off. Results and files wait.
+        """
         for item in reports:
             self._add(item, stamp)
         self._move_waiting()
         if self._sender.queued_bytes(Channel.RESULTS.value) < RETRIEVAL_QUEUE_BYTES:
             for packet in self._storage.retrieved():
                 self._queue(Channel.RESULTS, packet)
-        count = min(FRAMES_MAX, self.security.available)
+        self._add_files()
+        urgent = self._sender.frames_waiting(Channel.HOUSEKEEPING.value)
+        count = min(max(urgent, room // self._sender.unit_bytes), FRAMES_MAX)
         return self._sender.flush(clcw, count) if count else b""
 
     def has_waiting(self) -> bool:
         """Whether more could be sent at once."""
         return any(self._sender.queued_bytes(channel.value) for channel in Channel)
+
+    def _add_files(self) -> None:
+        """Units of file transfer, as many as the results' channel holds for a short while."""
+        if self._file_apid is None or self._waiting:
+            return
+        left = RETRIEVAL_QUEUE_BYTES - self._sender.queued_bytes(Channel.RESULTS.value)
+        for unit in self._transfers.units(max(left, 0) // PDU_BYTES_MAX):
+            packet = BarePacket(self._file_apid, self._file_sequence, unit, telecommand=False)
+            self._file_sequence = (self._file_sequence + 1) & 0x3FFF
+            self._queue(Channel.RESULTS, packet.pack())
 
     def _add(self, item: Report, stamp: Stamp) -> None:
         parts = in_parts(item, self._transaction)

@@ -19,6 +19,7 @@ from flight_sw.mode import Mode
 from flight_sw.radiation.boot_guard import BootPlan
 from flight_sw.services.board_orders import BoardOrders
 from flight_sw.services.calls import Call, Outcome, Service
+from flight_sw.services.cfdp_service import TransferService
 from flight_sw.services.keeping import Keeper, Kept
 from flight_sw.services.report import Report
 from flight_sw.services.st03_housekeeping import HousekeepingService
@@ -47,6 +48,14 @@ class Stored:
     damaged: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which spacecraft this is, and in which boot."""
+
+    spacecraft: int
+    boots: int
+
+
 NOTHING_STORED = Stored({})
 WITHOUT_STORE = frozenset({11, 12, 13, 15, 19, 21, 23})  # services held while records are not read
 RECORD_NAMES: tuple[str, ...] = (
@@ -71,9 +80,12 @@ class OnBoard:
         watch: the board's heartbeats and supply.
         memory: the controller's own named regions.
         ceilings: for some parameters, the value that the profile allows at most.
+        identity: who transfers files.
     """
 
-    def __init__(self, watch: BoardWatch, memory: OwnMemory, ceilings: dict[str, float]) -> None:
+    def __init__(
+        self, watch: BoardWatch, memory: OwnMemory, ceilings: dict[str, float], identity: Identity
+    ) -> None:
         self._watch = watch
         self.orders = BoardOrders(self._board_up)
         self.housekeeping = HousekeepingService()
@@ -89,6 +101,7 @@ class OnBoard:
         self.parameters = ParameterService(ceilings)
         self.sequences = SequenceService()
         self.files = FileService()
+        self.transfers = TransferService(self.files, identity.spacecraft, identity.boots)
         self.jobs = JobFlow()
         self.functions.models = self.jobs.models
         self.commanding = Commanding()
@@ -149,8 +162,10 @@ class OnBoard:
         self.put(self.actions.take_events(moment.now) + self.sequences.take_events())
         return reports
 
-    def tend(self, now: float) -> None:
-        """Time-outs and flushes of the services that wait for nobody."""
+    def tend(self, now: float, *, linked: bool) -> None:
+        """Time-outs and flushes of the services that wait for nobody; files wait for a link."""
+        self.transfers.step(now, linked=linked)
+        self.put(self.transfers.take_events())
         self.large.step(now)
         self.storage.step(now)
         self.put(self.large.take_events() + self.files.take_events())
@@ -164,6 +179,7 @@ class OnBoard:
             self.storage.wake_at(now),
             self.large.wake_at(),
             self.keeper.wake_at(),
+            self.transfers.wake_at(now),
             now if self.commanding.waiting else float("inf"),
         ]
         if self.plan is BootPlan.FULL:
@@ -209,6 +225,7 @@ class OnBoard:
             self.parameters,
             self.sequences,
             self.files,
+            self.transfers,
             self.jobs,
         )
 
@@ -286,7 +303,7 @@ class OnBoard:
 
     def _kept(self) -> dict[str, Kept]:
         """Records in the order of writing: the marks last, behind all that a release may change."""
-        parts = (
+        parts: tuple[Kept, ...] = (
             self.time,
             self.parameters,
             self.housekeeping,

@@ -55,6 +55,11 @@ class TcpListener:
                 self._remove(connection_id)
         return arrived
 
+    @property
+    def room(self) -> int:
+        """Bytes that the slowest client takes before it is dropped."""
+        return OUT_BUFFER_BYTES - max((len(c.out) for c in self._clients.values()), default=0)
+
     def broadcast(self, data: bytes) -> None:
         """Send to every client, dropping those whose buffer is full."""
         for connection_id in list(self._clients):

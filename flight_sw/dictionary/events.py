@@ -262,6 +262,18 @@ EVENTS: tuple[EventDefinition, ...] = (
         "{count} packets of store {store} sent",
         (_u32("count"), _text("store")),
     ),
+    EventDefinition(
+        "file-sent",
+        Severity.INFO,
+        "File slot {slot} is on the ground, transfer {transfer}",
+        (_u8("slot"), _u32("transfer")),
+    ),
+    EventDefinition(
+        "transfer-failed",
+        Severity.LOW,
+        "File transfer {transfer} of slot {slot} ended: {why}",
+        (_u8("slot"), _u32("transfer"), _text("why")),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

@@ -9,6 +9,7 @@ from flight_sw.dictionary.storage_commands import STORES
 
 MONITOR_STATES = ("UNCHECKED", "INVALID", "OK", "LOW", "HIGH")
 FILE_STATES = ("EMPTY", "LOADING", "COMPLETE")
+DIRECTIONS = ("UP", "DOWN")
 
 _TIME = Field("time", Kind.F64, "UTC since 1970", "s")
 _STRUCTURE = Field("structure", Kind.U8)
@@ -168,6 +169,18 @@ SERVICE_REPORTS: tuple[Report, ...] = (
             Field("chunk", Kind.U16, unit="B"),
             Field("missing", Kind.U16, "chunks that have not come"),
             Field("chunks", Kind.BYTES, "the first of those, U16 each"),
+        ),
+    ),
+    Report(
+        "transfer-state",
+        23,
+        136,
+        (
+            Field("transfer", Kind.U32, "transaction number"),
+            Field("slot", Kind.U8, "0 while it is not known"),
+            Field("direction", Kind.ENUM, choices=DIRECTIONS),
+            Field("progress", Kind.U32, unit="B"),
+            Field("size", Kind.U32, unit="B"),
         ),
     ),
 )

@@ -86,6 +86,15 @@ _FILES = (
     ),
     Command("report-files", 23, 131, "report every slot"),
     Command("abort-file", 23, 132, "give up an upload that is not complete", (_SLOT,)),
+    Command("send-file", 23, 133, "send a slot's file down by CFDP", (_SLOT,)),
+    Command(
+        "cancel-transfer",
+        23,
+        134,
+        "end a file transfer at both ends",
+        (Field("transfer", Kind.U32, "transaction number"),),
+    ),
+    Command("report-transfers", 23, 135, "report every file transfer under way"),
 )
 
 STORAGE_COMMANDS: tuple[Command, ...] = (*_LARGE, *_STORES, *_FILES)

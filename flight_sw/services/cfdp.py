@@ -13,6 +13,7 @@ three does not close at 20 % loss, and a late Metadata empties the file that has
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from functools import partial
 
 from spacepackets.cfdp import ChecksumType, ConditionCode, TransactionId
 from spacepackets.cfdp.pdu import TransactionStatus
@@ -145,6 +146,13 @@ class FileTransfer:
         ended, self._ended = self._ended, []
         return ended
 
+    def listed(self) -> list[tuple[int, int, bool]]:
+        """Number, slot and whether it is received, of every transfer under way."""
+        return [
+            (transfer.key[1], transfer.slot, isinstance(transfer.handler, Receiver))
+            for transfer in self._active.values()
+        ]
+
     @property
     def under_way(self) -> int:
         """Transfers that are not closed yet."""
@@ -201,9 +209,12 @@ class FileTransfer:
         metadata = pdu.content
         slot, size = slot_of(metadata.dest_file_name), metadata.file_size
         transfer.slot = slot or 0
-        known = slot is not None and metadata.checksum_type == ChecksumType.CRC_32
-        if slot is not None and known and self._accepts(slot, size):
-            transfer.handler.buffer.limit = size
+        known = metadata.checksum_type == ChecksumType.CRC_32
+        if slot is None or not known or not self._accepts(slot, size):
+            return
+        transfer.handler.buffer.limit = size
+        if isinstance(transfer.handler, Receiver):
+            transfer.handler.still_wanted = partial(self._accepts, slot, size)
 
     def _repeat_eof(self, transfer: Transfer, pdu: Pdu) -> None:
         self.counts.repeated += 1
@@ -326,4 +337,4 @@ def _asks_for_the_file(pdu: Pdu, transfer: Transfer) -> bool:
         if not start <= end <= size:
             return False
         asked += end - start
-    return asked <= size
+    return asked <= 2 * size  # a little overlap is no attack

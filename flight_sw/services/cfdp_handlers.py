@@ -6,9 +6,12 @@ cfdp-py 0.7.0 as found, and mended here:
 - all receivers of a process share one list of lost segments (a mutable default): each gets its own;
 - a file of which nothing was lost is delivered without looking at its checksum: `verify` looks;
 - an EOF that comes before metadata is taken without its checksum, so that the file always fails, and
-  the metadata then stops the search for lost segments for good: both are kept going.
+  the metadata then stops the search for lost segments for good: both are kept going;
+- data without metadata moves the marks of what was received back, and each unit of it asks for the
+  whole file anew: it is noted, and metadata is asked for once in a while.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +44,7 @@ from cfdppy.mib import (
 from cfdppy.request import PutRequest
 from cfdppy.user import CfdpUserBase
 from spacepackets.cfdp import ChecksumType, ConditionCode, TransmissionMode
+from spacepackets.cfdp.pdu import NakPdu
 from spacepackets.cfdp.pdu.finished import DeliveryCode, FileStatus, FinishedParams
 from spacepackets.countdown import Countdown
 from spacepackets.seqcount import ProvidesSeqCount
@@ -168,7 +172,9 @@ class Receiver(DestHandler):  # type: ignore[misc]
     def __init__(self, settings: TransferSettings, clock: LinkClock) -> None:
         self.buffer = SlotBuffer()
         self.delivered: FinishedParams | None = None
+        self.still_wanted: Callable[[], bool] = lambda: True
         self._clock, self._answer_s = clock, settings.answer_s
+        self._asked: LinkCountdown | None = None
         user = _User(self.buffer, self)
         super().__init__(_local(settings), user, _remote(settings), _NoTimers())
 
@@ -181,6 +187,9 @@ class Receiver(DestHandler):  # type: ignore[misc]
             finished.condition_code = ConditionCode.FILE_CHECKSUM_FAILURE
             finished.delivery_code = DeliveryCode.DATA_INCOMPLETE
             finished.file_status = FileStatus.DISCARDED_DELIBERATELY
+        elif finished.condition_code == ConditionCode.NO_ERROR and not self.still_wanted():
+            finished.condition_code = ConditionCode.FILESTORE_REJECTION
+            finished.file_status = FileStatus.DISCARDED_FILESTORE_REJECTION
         self.delivered = finished
 
     def due_s(self) -> float:
@@ -201,6 +210,18 @@ class Receiver(DestHandler):  # type: ignore[misc]
         if deferred and self.states.step is TransactionStep.RECEIVING_FILE_DATA:
             self.states.step = TransactionStep.WAITING_FOR_MISSING_DATA
 
+    def _handle_file_data_without_previous_metadata(self, fd_pdu: Any) -> None:
+        """Data that nobody knows a place for: note that all of it is lost, and ask for metadata."""
+        acked, file = self._params.acked_params, self._params.fp
+        if acked.deferred_lost_segment_detection_active:
+            return  # all is asked for already
+        file.progress = max(file.progress, fd_pdu.offset + len(fd_pdu.file_data))
+        acked.lost_seg_tracker.lost_segments = [(0, file.progress)] if file.progress else []
+        acked.last_start_offset = acked.last_end_offset = file.progress
+        if self._asked is None or self._asked.timed_out():
+            self._asked = LinkCountdown(self._clock, self._answer_s)
+            self._add_packet_to_be_sent(NakPdu(self._params.pdu_conf, 0, file.progress, [(0, 0)]))
+
     def _handle_eof_without_previous_metadata(self, eof_pdu: Any) -> None:
         self._params.fp.crc32 = eof_pdu.file_checksum
         super()._handle_eof_without_previous_metadata(eof_pdu)
@@ -211,8 +232,9 @@ class Receiver(DestHandler):  # type: ignore[misc]
         self._params.acked_params.deferred_lost_segment_detection_active = False
 
     def _deferred_lost_segment_handling(self) -> None:
-        super()._deferred_lost_segment_handling()
         acked = self._params.acked_params
+        acked.lost_seg_tracker.coalesce_lost_segments()  # data without metadata piles up in it
+        super()._deferred_lost_segment_handling()
         timer = acked.procedure_timer
         if timer is not None and not isinstance(timer, LinkCountdown):
             acked.procedure_timer = LinkCountdown(self._clock, self._answer_s)

@@ -3,7 +3,7 @@
 from flight_sw.errors import DecodeError
 from flight_sw.space_link.coding import CaduDecoder, encode_cadu
 from flight_sw.space_link.farm import Clcw
-from flight_sw.space_link.framing import Framing, StuffedDecoder, encode_stuffed
+from flight_sw.space_link.framing import ASM, Framing, StuffedDecoder, encode_stuffed
 from flight_sw.space_link.keys import LinkKey
 from flight_sw.space_link.refusal import Refusal, RefusalCounts
 from flight_sw.space_link.sdls import TM_WINDOW, SdlsReceiver, SdlsSender
@@ -22,8 +22,8 @@ class TmSender:
     ) -> None:
         self.security = SdlsSender(key, ceiling, block)
         self._settings = settings
-        form = TmFormat(settings.spacecraft, settings.tm_frame_bytes)
-        self._framer = TmFramer(form, self.security)
+        self._form = TmFormat(settings.spacecraft, settings.tm_frame_bytes)
+        self._framer = TmFramer(self._form, self.security)
 
     def add(self, vc: int, packet: bytes) -> bool:
         """Queue one packet; False, with nothing kept, if the channel's 256 KiB are full."""
@@ -32,6 +32,16 @@ class TmSender:
     def queued_bytes(self, vc: int) -> int:
         """How much of a channel waits."""
         return self._framer.queued_bytes(vc)
+
+    def frames_waiting(self, vc: int) -> int:
+        """How many frames a channel's packets fill, the last one perhaps in part."""
+        return -(-self.queued_bytes(vc) // self._form.data_bytes)
+
+    @property
+    def unit_bytes(self) -> int:
+        """What one frame is on the line, before stuffing."""
+        code = self._settings.code
+        return len(ASM) + (self._settings.tm_frame_bytes if code is None else code.block_bytes)
 
     def flush(self, clcw: bytes = NO_CLCW, frames_max: int = 1 << 16) -> bytes:
         """All queued packets, channel 0 first, as whole frames; the rest stays queued."""

@@ -8,10 +8,10 @@ import select
 import time
 from pathlib import Path
 
-from flight_sw.controller import link_settings
 from flight_sw.devices.clock import SystemClock
 from flight_sw.devices.reopening_port import ReopeningPort
 from flight_sw.errors import PortError, UserError
+from flight_sw.link_profile import link_settings
 from flight_sw.profile import Profile
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.link import TcSender, TmReceiver

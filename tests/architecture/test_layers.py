@@ -22,7 +22,7 @@ PARTS = tuple(
         "commanding",
         "downlink",
         "job_flow",
-        "link_code",
+        "link_profile",
         "node_memory",
         "on_board",
         "own_memory",

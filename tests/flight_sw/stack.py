@@ -12,11 +12,12 @@ import numpy as np
 
 from flight_sw.board_watch import SupplyOrder
 from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs
+from flight_sw.devices.storage import Storage
 from flight_sw.dictionary import events, telecommands, telemetry
 from flight_sw.dictionary.field import decode
 from flight_sw.errors import StoreError
 from flight_sw.inference import worker_messages as w
-from flight_sw.controller import link_settings
+from flight_sw.link_profile import link_settings
 from flight_sw.node import BoardFacts, BoardModel, Node, NodeInputs, Readings
 from flight_sw.on_board import RECORD_NAMES, Stored
 from flight_sw.profile import Profile, parse_profile
@@ -128,10 +129,11 @@ class ScriptedWorker:
 class Stack:
     """Ground, controller, node and worker on one virtual clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, storage: Storage | None = None, now: float = 0.0) -> None:
         self.profile = emulated_profile()
         self.keys = reserved_test_keys()
-        self.now = 0.0
+        self.now = now
+        self.connections: tuple[int, ...] = (1,)
         self.temp_c: float | None = 45.0
         self.coverage = 1.0
         self.sizes = (INPUT_BYTES // 4, 8)  # floats in and out of the scripted model
@@ -146,7 +148,7 @@ class Stack:
         self.reports: list[tuple[str, dict]] = []
         self.housekeeping: dict[int, dict] = {}
         self.counters = {TC_CEILING: 0, TM_CEILING: 0}
-        self.storage = StackStorage()
+        self.storage = StackStorage() if storage is None else storage
         self.unproven: int | None = 1
         self.wall_by_s = 0.0
         settings = link_settings(self.profile)
@@ -271,7 +273,7 @@ class Stack:
         inputs = Inputs(
             utc_s=1_800_000_000 + self.now + self.wall_by_s,
             space=((1, uplink),) if uplink else (),
-            connections=(1,),
+            connections=self.connections,
             board=board,
             stored=self._stored,
             saved=self._saved,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_sw.link_code import ReedSolomon, block_code
+from flight_sw.link_profile import ReedSolomon, block_code
 from flight_sw.profile import Profile, parse_profile
 from flight_sw.space_link.coding import DEPTHS, CaduDecoder, encode_cadu
 from flight_sw.space_link.framing import ASM

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flight_sw.controller import link_settings
+from flight_sw.link_profile import link_settings
 from flight_sw.devices.tcp_port import TcpListener
 from flight_sw.dictionary.events import EVENT_NAMES, EVENTS
 from flight_sw.dictionary.field import Value, encode

@@ -1,4 +1,4 @@
-"""The Reed-Solomon code of the telemetry, from the native core, as the space link wants it.
+"""The space link as a profile describes it, its Reed-Solomon code from the native core included.
 
 The space link knows no native core and the core no link; this is where they meet.
 """
@@ -7,6 +7,9 @@ from flight_sw.errors import ProfileError
 from flight_sw.profile import Profile
 from flight_sw.radiation import native
 from flight_sw.space_link.coding import DATA_SYMBOLS, DEPTHS, SYMBOLS, BlockCode
+from flight_sw.space_link.framing import Framing
+from flight_sw.space_link.packet import IDLE_APID
+from flight_sw.space_link.settings import LinkSettings
 
 
 class ReedSolomon:
@@ -51,3 +54,21 @@ def block_code(profile: Profile) -> BlockCode | None:
             f"{profile.name}: space_link.coding rs needs framing ccsds and tm_frame_bytes one of {sizes}"
         )
     return ReedSolomon(depth)
+
+
+def link_settings(profile: Profile) -> LinkSettings:
+    """The space link of the profile, the same for both ends."""
+    return LinkSettings(
+        spacecraft=profile.spacecraft.id,
+        apid=profile.spacecraft.apid,
+        framing=Framing(profile.space_link.framing),
+        tm_frame_bytes=profile.space_link.tm_frame_bytes,
+        file_apid=file_apid(profile),
+        code=block_code(profile),
+    )
+
+
+def file_apid(profile: Profile) -> int:
+    """The APID of file transfer: the one after the payload's own, or before it at the end."""
+    following = profile.spacecraft.apid + 1
+    return following if following < IDLE_APID else profile.spacecraft.apid - 1
