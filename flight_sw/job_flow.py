@@ -92,7 +92,7 @@ class JobFlow:
             priority=int(arguments["priority"]),
             protection=Protection(arguments["protection"]),
         )
-        slots = {s: SlotOffer(mo.input_bytes, mo.protected) for s, mo in self.models.items()}
+        slots = {s: SlotOffer(mo.input_bytes, _classes(mo)) for s, mo in self.models.items()}
         refusal = self._ledger.submit(job, Admission(working, True, slots), now)
         return None if refusal is None else _ADMISSION[refusal]
 
@@ -109,13 +109,14 @@ class JobFlow:
             if job is None:
                 break
             attempt = self._ledger.started(job.id, bytes.fromhex(self.models[job.slot].digest))
-            orders.append(m.SubmitJob(job.id, attempt, job.slot, job.input))
+            protection = job.protection.value
+            orders.append(m.SubmitJob(job.id, attempt, job.slot, job.input, protection))
         return orders
 
     def _may_run(self, job: Job) -> bool:
         """A job waits for its model, and for the protection it was promised: a load may fail both."""
         model = self.models.get(job.slot)
-        return model is not None and (model.protected or job.protection is Protection.NONE)
+        return model is not None and job.protection in _classes(model)
 
     def on_result(self, message: m.JobResult) -> list[Report]:
         """An answer, unless it is stale or already known to be tainted."""
@@ -154,7 +155,8 @@ class JobFlow:
     def on_hit(self, message: m.PageHit) -> list[Report]:
         """Damaged weights: take back what may have been computed with them."""
         since, found = message.since_tick, message.found_tick
-        return self._withdrawals(self._ledger.withdraw_since(message.slot, since, found))
+        classes = frozenset(map(Protection, message.classes))
+        return self._withdrawals(self._ledger.withdraw_since(message.slot, since, found, classes))
 
     def on_clean(self, message: m.Clean) -> list[Report]:
         """Answers that are final now."""
@@ -187,3 +189,7 @@ class JobFlow:
             report("withdrawal", Channel.RESULTS, job=w.job_id, attempt=w.attempt)
             for w in withdrawn
         ]
+
+
+def _classes(model: m.ModelReady) -> frozenset[Protection]:
+    return frozenset(map(Protection, model.classes))

@@ -6,24 +6,21 @@ nothing and the scrubber reads the very bytes that the kernels read.
 """
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 
-import numpy as np
-
+from flight_sw.board_jobs import BoardJobs
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
+from flight_sw.board_models import BoardModel, BoardModels
 from flight_sw.errors import DecodeError
-from flight_sw.inference.worker_messages import Done, Loaded, LoadFailed, Run, TensorSpec
+from flight_sw.inference.worker_messages import Loaded, LoadFailed
 from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
-from flight_sw.radiation.protected import MemoryRegion, ProtectedRegion
+from flight_sw.radiation.protected import MemoryRegion
 from flight_sw.radiation.scrub import Scrubber, ScrubHit
 from flight_sw.radiation.voted import VotedRecord, VoteLost
 from flight_sw.worker_watch import Restarted, WorkerNews, WorkerWatch
 
-JOBS_WAITING_MAX = 8
 ANSWERS_REMEMBERED = 4096
 CONTACT_LOST_S = 5.0  # without orders for so long, the board goes to its coolest level by itself
 SCRUB_SLICE_S = 0.05
@@ -64,21 +61,6 @@ class NodeOutputs:
 
 
 @dataclass(frozen=True, slots=True)
-class BoardModel:
-    """One compiled model staged on this board; `region` protects the bytes the worker maps.
-
-    `live` are the (offset, length) stretches of it that kernels read; the rest is padding.
-    """
-
-    slot: int
-    name: str
-    directory: str
-    digest: str
-    region: ProtectedRegion
-    live: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class BoardFacts:
     """Who this board is."""
 
@@ -92,22 +74,19 @@ class Node:
 
     def __init__(self, profile: Profile, models: tuple[BoardModel, ...], facts: BoardFacts) -> None:
         self._profile = profile
-        self._models: Mapping[int, BoardModel] = {model.slot: model for model in models}
+        self._models = BoardModels(models, profile.inference.min_coverage)
         self._facts = facts
         self._channel = Channel(facts.session, profile.serial.baud)
         limits = profile.inference
-        directories = {model.slot: model.directory for model in models}
-        self._worker = WorkerWatch(directories, limits.job_timeout_s, limits.ping_timeout_s)
+        self._worker = WorkerWatch(
+            self._models.directories, limits.job_timeout_s, limits.ping_timeout_s
+        )
+        self._jobs = BoardJobs(self._models, self._worker)
         self._scrubber = Scrubber([model.region for model in models]) if models else None
-        regions = {model.slot: model.region for model in models}
-        self._memory = NodeMemory(regions, self._scrubber, self.memory_regions)
+        self._memory = NodeMemory(self._models, self._scrubber, self.memory_regions)
         self._reloads: dict[int, int] = {}
-        self._ready: dict[int, m.ModelReady] = {}
-        self._refused: dict[int, m.ModelRefused] = {}
-        self._jobs: deque[m.SubmitJob] = deque()
-        self._running: tuple[m.SubmitJob, int] | None = None
         self._unconfirmed: dict[int, deque[int]] = {
-            slot: deque(maxlen=ANSWERS_REMEMBERED) for slot in self._models
+            slot: deque(maxlen=ANSWERS_REMEMBERED) for slot in self._models.slots
         }
         self._order = VotedRecord(
             "node",
@@ -147,7 +126,9 @@ class Node:
 
     def memory_regions(self) -> tuple[MemoryRegion, ...]:
         """The memory map: every protected region by name, with its address in this process."""
-        regions = [line for mo in self._models.values() for line in mo.region.memory_regions()]
+        regions = [
+            line for mo in self._models.parts.values() for line in mo.region.memory_regions()
+        ]
         return (*regions, *self._order.memory_regions())
 
     @property
@@ -157,6 +138,10 @@ class Node:
     def _say(self, message: m.Message) -> None:
         if self._introduced:
             self._channel.send(m.encode(message))
+
+    def _say_if(self, message: m.Message | None) -> None:
+        if message is not None:
+            self._say(message)
 
     def _take_readings(self, inputs: NodeInputs) -> None:
         if inputs.readings is not None:
@@ -192,9 +177,11 @@ class Node:
         self._introduced = True
         facts = self._facts
         self._say(
-            m.Identity(self._profile.name, facts.serial_number, facts.boots, len(self._models))
+            m.Identity(
+                self._profile.name, facts.serial_number, facts.boots, len(self._models.slots)
+            )
         )
-        for told in (*self._ready.values(), *self._refused.values()):
+        for told in (*self._models.ready.values(), *self._models.refused.values()):
             self._say(told)
         for region in self.memory_regions():
             self._say(m.Region(region.name, region.address, region.length))
@@ -209,9 +196,9 @@ class Node:
                 scrub_pass_ms=max(1, round(message.scrub_pass_s * 1000)),
             )
         elif isinstance(message, m.SubmitJob):
-            self._queue(message)
+            self._say_if(self._jobs.queue(message))
         elif isinstance(message, m.CancelJob):
-            self._jobs = deque(job for job in self._jobs if job.job != message.job)
+            self._jobs.cancel(message.job)
         elif isinstance(message, m.RestartWorker):
             self._worker.restart("ordered")
         elif isinstance(message, m.ScrubNow):
@@ -220,19 +207,12 @@ class Node:
             for answer in self._memory.obey(message, self._worker.loading_slot):
                 self._say(answer)
 
-    def _queue(self, job: m.SubmitJob) -> None:
-        if job.slot not in self._ready:
-            self._say(m.JobRefused(job.job, job.attempt, "NO_SUCH_MODEL"))
-        elif len(self._jobs) >= JOBS_WAITING_MAX:
-            self._say(m.JobRefused(job.job, job.attempt, "QUEUE_FULL"))
-        else:
-            self._jobs.append(job)
-
     def _tend_worker(self, now: float, inputs: NodeInputs) -> bool:
         proving = self._worker.loading_slot
         news, start = self._worker.step(inputs.worker, alive=inputs.worker_alive, now=now)
         for item in news:
-            self._take_news(item)
+            self._take_news(item, now)
+        self._look_at_suspects()
         self._fence(proving, self._worker.loading_slot)
         return start
 
@@ -241,87 +221,55 @@ class Node:
         if before == after or self._scrubber is None:
             return
         if before is not None:
-            self._scrubber.resume(self._models[before].region.name)
+            self._scrubber.resume(self._models.parts[before].region.name)
         if after is not None:
-            region = self._models[after].region.name
+            region = self._models.parts[after].region.name
             self._report_hits(self._scrubber.full_pass(region))
             self._scrubber.pause(region)
 
-    def _take_news(self, news: WorkerNews) -> None:
-        if isinstance(news, Loaded):
-            self._loaded(news)
-        elif isinstance(news, LoadFailed):
-            self._load_failed(news)
+    def _take_news(self, news: WorkerNews, now: float) -> None:
+        if isinstance(news, Loaded | LoadFailed):
+            self._load_ended(news)
         elif isinstance(news, Restarted):
             if self._worker.restarts > 0:
                 self._say(m.WorkerRestarted(news.why))
-            self._job_ended("RUNTIME")
-        elif isinstance(news, Done):
-            self._answered(news)
+            self._say_if(self._jobs.lost("RUNTIME"))
         else:
-            self._job_ended(news.reason.value.upper())
+            slot = self._jobs.running_slot
+            ended = self._jobs.take(news, now, self._tick)
+            if isinstance(ended, m.JobResult) and slot is not None:
+                self._unconfirmed[slot].append(ended.tick_end)
+            self._say_if(ended)
 
-    def _loaded(self, news: Loaded) -> None:
-        model = self._models[news.slot]
-        proven = news.protectable and news.coverage >= self._profile.inference.min_coverage
-        known = self._ready.get(news.slot)
-        if not proven and self._load_again(news.slot, known is not None and known.protected):
-            return
-        self._reloads.pop(news.slot, None)
-        ready = m.ModelReady(
-            slot=news.slot,
-            name=model.name,
-            coverage=news.coverage,
-            protected=proven,
-            weight_bytes=news.total_bytes,
-            input_bytes=_tensor_bytes(news.inputs),
-            output_bytes=_tensor_bytes(news.outputs),
-            digest=model.digest,
-        )
-        self._ready[news.slot] = ready
-        self._say(ready)
+    def _look_at_suspects(self) -> None:
+        """Checksums, a vote or a result that is no number point at weights: mend before the re-run."""
+        for slot in self._jobs.suspects if self._scrubber is not None else ():
+            for region in self._models.regions_of(slot):
+                self._report_hits(self._scrubber.full_pass(region) if self._scrubber else ())
+        self._jobs.suspects.clear()
 
-    def _load_failed(self, news: LoadFailed) -> None:
-        if self._load_again(news.slot, was_protected=False):
-            return
-        self._ready.pop(news.slot, None)
-        self._refused[news.slot] = m.ModelRefused(news.slot, news.reason.value)
-        self._say(self._refused[news.slot])
-
-    def _load_again(self, slot: int, was_protected: bool) -> bool:
+    def _load_ended(self, news: Loaded | LoadFailed) -> None:
         """A flip that falls into a load spoils it, and the runtime may keep a copy of the damage:
         mend the page, then load and prove anew.
         """
-        hits: tuple[ScrubHit, ...] = ()
-        if self._scrubber is not None:
-            hits = self._scrubber.full_pass(self._models[slot].region.name)
-            self._report_hits(hits)
-        tries = self._reloads.get(slot, 0)
-        if tries >= RELOADS_MAX or not (hits or was_protected):
-            self._reloads.pop(slot, None)
-            return False
-        self._reloads[slot] = tries + 1
-        self._worker.reload(slot)
-        return True
-
-    def _answered(self, done: Done) -> None:
-        if self._running is None:
-            return
-        (job, tick_start), self._running = self._running, None
-        tick = self._tick
-        self._unconfirmed[job.slot].append(tick)
-        self._say(m.JobResult(job.job, job.attempt, done.output, done.elapsed_s, tick_start, tick))
-
-    def _job_ended(self, reason: str) -> None:
-        if self._running is not None:
-            (job, _), self._running = self._running, None
-            self._say(m.JobRefused(job.job, job.attempt, reason))
+        number = news.slot
+        if not self._models.proven(news):
+            hits: tuple[ScrubHit, ...] = ()
+            if self._scrubber is not None:
+                hits = self._scrubber.full_pass(self._models.parts[number].region.name)
+                self._report_hits(hits)
+            was_proven = isinstance(news, Loaded) and self._models.was_proven(number)
+            tries = self._reloads.get(number, 0)
+            if tries < RELOADS_MAX and (hits or was_proven):
+                self._reloads[number] = tries + 1
+                self._worker.reload(number)
+                return
+        self._reloads.pop(number, None)
+        for message in self._models.settle(news):
+            self._say(message)
 
     def _start_job(self, now: float) -> None:
-        if self._jobs and self._running is None and self._worker.ready:
-            job = self._jobs.popleft()
-            self._running = job, self._tick
-            self._worker.run(Run(job.job, job.slot, job.input), now)
+        self._say_if(self._jobs.start(now, self._tick))
 
     def _scrub(self, now: float) -> None:
         elapsed_s = 0.0 if self._scrubbed_s is None else now - self._scrubbed_s
@@ -338,8 +286,8 @@ class Node:
 
     def _scrub_all(self, request: int) -> None:
         pages = 0
-        for slot, model in self._models.items():
-            if self._scrubber is not None and slot != self._worker.loading_slot:
+        for number, model in self._models.parts.items():
+            if self._scrubber is not None and number != self._worker.loading_slot:
                 self._report_hits(self._scrubber.full_pass(model.region.name))
                 pages += model.region.pages
         self._report_clean()
@@ -361,7 +309,7 @@ class Node:
     def _clean_tick(self, slot: int) -> int:
         if self._scrubber is None:
             return 0
-        return self._scrubber.clean_tick(self._models[slot].region.name)
+        return min(self._scrubber.clean_tick(name) for name in self._models.regions_of(slot))
 
     def _beat(self, now: float) -> None:
         if now < self._beat_due_s:
@@ -388,11 +336,7 @@ class Node:
         return level
 
     def _wake_at(self, now: float) -> float:
-        scrub_at = now + SCRUB_SLICE_S if self._models else float("inf")
+        scrub_at = now + SCRUB_SLICE_S if self._models.slots else float("inf")
         return min(
             self._beat_due_s, scrub_at, self._worker.wake_at(now), self._channel.wake_at(now)
         )
-
-
-def _tensor_bytes(specs: tuple[TensorSpec, ...]) -> int:
-    return sum(np.dtype(spec.dtype).itemsize * prod(spec.shape) for spec in specs)

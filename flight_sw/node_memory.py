@@ -1,10 +1,11 @@
 """The node's answers to ST[06]: dump, check, scrub and repair of the board's named regions."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from flight_sw.board_link import messages as m
+from flight_sw.board_models import BoardModels
 from flight_sw.radiation import region_bytes
-from flight_sw.radiation.protected import MemoryRegion, ProtectedRegion, Tier
+from flight_sw.radiation.protected import MemoryRegion, Tier
 from flight_sw.radiation.scrub import NEVER, Scrubber, ScrubHit
 
 READ_BYTES_MAX = 4096
@@ -14,17 +15,17 @@ class NodeMemory:
     """Regions by name.
 
     Args:
-        regions: protected regions by model slot.
+        models: what is mapped, with its protected regions.
         memory_map: every region with its address, also those that cannot be mended one by one.
     """
 
     def __init__(
         self,
-        regions: Mapping[int, ProtectedRegion],
+        models: BoardModels,
         scrubber: Scrubber | None,
         memory_map: Callable[[], tuple[MemoryRegion, ...]],
     ) -> None:
-        self._regions = regions
+        self._models = models
         self._scrubber = scrubber
         self._memory_map = memory_map
 
@@ -46,32 +47,20 @@ class NodeMemory:
 
     def page_hits(self, hits: Iterable[ScrubHit]) -> list[m.PageHit]:
         """What the controller learns of them: a run that starts from now on has these behind it."""
-        slots = {region.name: slot for slot, region in self._regions.items()}
         found = 0 if self._scrubber is None else self._scrubber.tick - 1
-        return [
-            m.PageHit(
-                hit.region,
-                slots[hit.region],
-                hit.page,
-                hit.tier.name,
-                hit.bits,
-                hit.since_tick,
-                found,
-            )
-            for hit in hits
-        ]
+        return [self._models.page_hit(hit, found) for hit in hits]
 
     def _mend(self, order: m.MendRegion, loading_slot: int | None) -> list[m.Message]:
         name = order.name.partition(":")[2]
-        slots = [slot for slot, region in self._regions.items() if region.name == name]
-        if not slots or self._scrubber is None or slots[0] == loading_slot:
+        numbers = [n for n, model in self._models.parts.items() if model.region.name == name]
+        if not numbers or self._scrubber is None or numbers[0] == loading_slot:
             return [m.RegionRefused(order.name)]
-        slot, region = slots[0], self._regions[slots[0]]
+        region = self._models.parts[numbers[0]].region
         answers: list[m.Message] = []
         if order.rebuild:
             found = self._scrubber.tick - 1
             answers += [
-                m.PageHit(name, slot, page, Tier.REBUILT.name, 0, NEVER, found)
+                self._models.hit(name, page, Tier.REBUILT.name, 0, (NEVER, found))
                 for page in region.encode()
             ]
         answers += self.page_hits(self._scrubber.full_pass(name))

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from flight_sw.board_models import BoardModel, region_name
 from flight_sw.devices.clock import SystemClock
 from flight_sw.devices.frequency import CpufreqControl, FrequencyControl, NoFrequencyControl
 from flight_sw.devices.reopening_port import ReopeningPort
@@ -14,10 +15,11 @@ from flight_sw.devices.sysfs import read_text
 from flight_sw.devices.watchdog import HardwareWatchdog, NoWatchdog, Watchdog
 from flight_sw.devices.worker_process import WorkerProcess
 from flight_sw.errors import PortError
+from flight_sw.inference.bundle import Part, parts_of
 from flight_sw.inference.live_files import LoadError, map_weights, stage
-from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Manifest
+from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE
 from flight_sw.inference.store import ModelStore
-from flight_sw.node import BoardFacts, BoardModel, Node, NodeInputs, NodeOutputs, Readings
+from flight_sw.node import BoardFacts, Node, NodeInputs, NodeOutputs, Readings
 from flight_sw.profile import Profile
 from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
 from flight_sw.runner import Loop, draw_session, write_memory_map
@@ -75,7 +77,7 @@ class _NodeRunner:
             session=draw_session(),
         )
         self._node = Node(profile, models, facts)
-        live = {f"weights:{model.name}": model.live for model in models}
+        live = {f"weights:{model.region.name}": model.live for model in models}
         regions = self._node.memory_regions()
         write_memory_map(root / "run/vanallen/regions.json", os.getpid(), regions, live)
         self._watchdog = _watchdog(profile, root)
@@ -143,25 +145,28 @@ class _NodeRunner:
 
 
 def _stage_models(store: Path, memory: Path) -> tuple[BoardModel, ...]:
-    """Copy each verified model to shared memory; one that is damaged is left out, and said so."""
+    """Copy each part of each model to shared memory; a damaged one is left out, and said so."""
     models = ModelStore(store)
-    staged = []
-    for slot in models.catalogue():
-        live = memory / f"slot-{slot:02d}"
+    staged: list[BoardModel] = []
+    for slot, manifest in models.catalogue().items():
         try:
-            manifest = stage(models.directory(slot), live)
+            parts = parts_of(models.directory(slot), manifest)
+            staged += [_stage(slot, part, stored, memory) for part, stored in parts.items()]
         except LoadError as error:
+            staged = [model for model in staged if model.slot != slot]
             print(f"model in slot {slot} left out: {error}", file=sys.stderr)
-            continue
-        staged.append(_board_model(slot, manifest, live, models.directory(slot)))
     return tuple(staged)
 
 
-def _board_model(slot: int, manifest: Manifest, live: Path, stored: Path) -> BoardModel:
-    region = ProtectedRegion(manifest.name, map_weights(live), _golden(stored / WEIGHTS_FILE))
+def _stage(slot: int, part: Part, stored: Path, memory: Path) -> BoardModel:
+    live = memory / f"slot-{slot:02d}-{part.value}"
+    manifest = stage(stored, live)
+    name = region_name(manifest.name, part)
+    region = ProtectedRegion(name, map_weights(live), _golden(stored / WEIGHTS_FILE))
     region.encode()
-    blobs = tuple((blob.offset, blob.length) for blob in manifest.computing_blobs)
-    return BoardModel(slot, manifest.name, str(live), manifest.digest.hex(), region, blobs)
+    live_bytes = tuple((blob.offset, blob.length) for blob in manifest.computing_blobs)
+    digest = manifest.digest.hex()
+    return BoardModel(slot, manifest.name, str(live), digest, region, part, live_bytes)
 
 
 def _golden(file: Path) -> GoldenReader:

@@ -22,12 +22,13 @@ class Order(Message, frozen=True):
 
 
 class SubmitJob(Message, frozen=True):
-    """Run the model in `slot` on `input`, raw little-endian tensor bytes."""
+    """Run the model in `slot` on `input`, raw little-endian tensor bytes, in a protection class."""
 
     job: int
     attempt: int
     slot: int
     input: bytes
+    protection: str
 
 
 class CancelJob(Message, frozen=True):
@@ -79,7 +80,10 @@ class Identity(Message, frozen=True):
 
 
 class ModelReady(Message, frozen=True):
-    """A model is loaded; `protected` only if enough of its weights were proven live."""
+    """A model is loaded; `protected` only if enough of its weights were proven live.
+
+    `classes` are the protection classes that it can keep.
+    """
 
     slot: int
     name: str
@@ -89,6 +93,7 @@ class ModelReady(Message, frozen=True):
     input_bytes: int
     output_bytes: int
     digest: str
+    classes: tuple[str, ...]
 
 
 class ModelRefused(Message, frozen=True):
@@ -130,7 +135,10 @@ class JobRefused(Message, frozen=True):
 
 
 class PageHit(Message, frozen=True):
-    """The scrubber found damage at `found_tick`; answers given from `since_tick` on are suspect."""
+    """The scrubber found damage at `found_tick`; answers given from `since_tick` on are suspect.
+
+    Only jobs of these protection classes compute with that region.
+    """
 
     region: str
     slot: int
@@ -139,6 +147,7 @@ class PageHit(Message, frozen=True):
     bits: int
     since_tick: int
     found_tick: int
+    classes: tuple[str, ...]
 
 
 class Clean(Message, frozen=True):
@@ -209,14 +218,7 @@ class RegionRefused(Message, frozen=True):
 
 
 ToNode = (
-    Order
-    | SubmitJob
-    | CancelJob
-    | RestartWorker
-    | ScrubNow
-    | ReadRegion
-    | CheckRegion
-    | MendRegion
+    Order | SubmitJob | CancelJob | RestartWorker | ScrubNow | ReadRegion | CheckRegion | MendRegion
 )
 ToController = (
     Identity

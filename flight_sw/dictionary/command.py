@@ -8,7 +8,7 @@ from flight_sw.dictionary.field import Field, Value, decode, encode
 from flight_sw.mode import WORKING, Mode
 
 ANY_MODE = frozenset({Mode.SAFE, Mode.NOMINAL, Mode.DEGRADED})
-PROTECTION_CLASSES = ("none", "standard")
+PROTECTION_CLASSES = ("none", "standard", "high", "vote")
 
 __all__ = ["ANY_MODE", "PROTECTION_CLASSES", "WORKING", "Command", "arming_digest"]
 

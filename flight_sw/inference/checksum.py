@@ -3,7 +3,8 @@ weights.
 
 For Y = X W the sum over outputs is X (W summed over outputs). The right side is one more column,
 so it costs 1/outputs of the layer; depthwise convolutions have one output per group and are
-skipped.
+skipped. The sum of a single output is that output: there the copy is doubled, because onnxruntime
+would share one packed copy of two equal tensors, and a flip there would change both sides alike.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Layer:
     summed: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32] | None
     axis: int  # of the outputs in the result
+    is_single: bool  # one output only: both sums are taken twice over
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,7 @@ def find_layers(proto: Any) -> tuple[list[Layer], tuple[str, ...]]:
             onnx.numpy_helper.to_array(weights[n]) if n in weights else None for n in node.input
         ]
         layer = _layer(node, fixed)
-        # The sum of one output is that output: onnxruntime would share one packed copy for both,
-        # and a flip there would change both sides alike.
-        if layer is None or layer.summed.size == int(np.prod(weights[node.input[1]].dims)):
+        if layer is None:
             skipped.append(node.name or node.output[0])
         else:
             found.append(layer)
@@ -95,17 +95,26 @@ def _layer(node: Any, fixed: list[Any]) -> Layer | None:
         return None
     name = node.name or node.output[0]
     if node.op_type == "MatMul":
-        return Layer(name, node, _sum(weight, 1), None, -1) if weight.ndim == 2 else None
+        return _summed(name, node, (weight, 1), None, -1) if weight.ndim == 2 else None
     if node.op_type == "Gemm":
         plain = all(attributes[n].f == 1.0 for n in ("alpha", "beta") if n in attributes)
         is_turned_input = "transA" in attributes and attributes["transA"].i != 0
         if not plain or is_turned_input or (bias is not None and bias.ndim != 1):
             return None
         axis = 0 if "transB" in attributes and attributes["transB"].i else 1
-        return Layer(name, node, _sum(weight, axis), _sum(bias, 0), -1)
+        return _summed(name, node, (weight, axis), bias, -1)
     if "group" in attributes and attributes["group"].i != 1:
         return None
-    return Layer(name, node, _sum(weight, 0), _sum(bias, 0), 1)
+    return _summed(name, node, (weight, 0), bias, 1)
+
+
+def _summed(name: str, node: Any, weight: tuple[Any, int], bias: Any, axis: int) -> Layer:
+    """The layer with weights (and the axis of their outputs) and bias summed."""
+    values, over = weight
+    is_single = values.shape[over] == 1
+    if is_single:
+        values, bias = 2 * values, None if bias is None else 2 * bias
+    return Layer(name, node, _sum(values, over), _sum(bias, 0), axis, is_single)
 
 
 def _sum(values: Any, axis: int) -> Any:
@@ -128,7 +137,10 @@ def _add_check(proto: Any, index: int, layer: Layer) -> Check:
         inputs.append(f"{prefix}_bias")
     twin = _node(proto, layer.node.op_type, inputs, f"{prefix}_expected")
     twin.attribute.extend(layer.node.attribute)
-    _node(proto, "ReduceSum", [layer.node.output[0], axis], f"{prefix}_total")
+    if layer.is_single:
+        _node(proto, "Add", [layer.node.output[0]] * 2, f"{prefix}_total")
+    else:
+        _node(proto, "ReduceSum", [layer.node.output[0], axis], f"{prefix}_total")
     _node(proto, "Sub", [f"{prefix}_total", f"{prefix}_expected"], f"{prefix}_difference")
     _node(proto, "Abs", [f"{prefix}_difference"], f"{prefix}_size")
     largest = _node(proto, "ReduceMax", [f"{prefix}_size"], f"{prefix}_residual")

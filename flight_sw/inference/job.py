@@ -80,10 +80,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SlotOffer:
-    """What the model in a slot takes, and whether its weights are proven live."""
+    """What the model in a slot takes, and the protection classes that it can keep."""
 
     input_bytes: int
-    protectable: bool
+    classes: frozenset[Protection]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from flight_sw.inference.job import (
 MAX_OPEN_JOBS = 256
 MAX_HELD_BYTES = 64 << 20  # inputs and unconfirmed outputs together
 MAX_ATTEMPTS = 8  # a job that kills the worker must not do it for ever
+PROTECTED = frozenset(Protection) - {Protection.NONE}
 MAX_REMEMBERED = 4096  # finished ids kept to refuse duplicates
 
 
@@ -59,7 +60,7 @@ class JobLedger:
         self._open: dict[int, _Entry] = {}  # in order of admission
         self._finished: OrderedDict[int, JobState] = OrderedDict()
         self._failures: list[Failure] = []
-        self._last_hit_tick: dict[int, int] = {}
+        self._last_hit_tick: dict[tuple[int, Protection], int] = {}
 
     def submit(self, job: Job, admission: Admission, now_s: float) -> Refusal | None:
         """Admit the job, or say the one reason why not."""
@@ -98,7 +99,9 @@ class JobLedger:
             return None
         job = entry.job
         unprotected = job.protection is Protection.NONE
-        if not unprotected and report.tick_start <= self._last_hit_tick.get(job.slot, -1):
+        if not unprotected and report.tick_start <= self._last_hit_tick.get(
+            (job.slot, job.protection), -1
+        ):
             self._again(entry, FailReason.ATTEMPTS)
             return None
         answer = Result(
@@ -140,18 +143,29 @@ class JobLedger:
             self._finish(answer.job_id, JobState.CONFIRMED)
         return done
 
-    def withdraw_since(self, slot: int, since_tick: int, found_tick: int) -> list[Withdrawal]:
-        """A page of `slot`, last clean at `since_tick`, was found damaged at `found_tick`.
+    def withdraw_since(
+        self,
+        slot: int,
+        since_tick: int,
+        found_tick: int,
+        classes: frozenset[Protection] = PROTECTED,
+    ) -> list[Withdrawal]:
+        """A page that jobs of these classes use in `slot`, last clean at `since_tick`, was found
+        damaged at `found_tick`.
 
         Withdraws every unconfirmed answer that may have used it. A run still in flight is judged
         when its report comes: one that started at or before `found_tick` runs again.
         """
-        self._last_hit_tick[slot] = max(found_tick, self._last_hit_tick.get(slot, -1))
+        for key in ((slot, protection) for protection in classes):
+            self._last_hit_tick[key] = max(found_tick, self._last_hit_tick.get(key, -1))
         return self._withdraw(
             [
                 e
                 for e in self._open.values()
-                if e.result is not None and e.job.slot == slot and e.result.tick_end >= since_tick
+                if e.result is not None
+                and e.job.slot == slot
+                and e.job.protection in classes
+                and e.result.tick_end >= since_tick
             ]
         )
 
@@ -208,9 +222,7 @@ class JobLedger:
             (offer is None, Refusal.NO_MODEL),
             (offer is not None and len(job.input) != offer.input_bytes, Refusal.SHAPE),
             (
-                offer is not None
-                and not offer.protectable
-                and job.protection is not Protection.NONE,
+                offer is not None and job.protection not in offer.classes,
                 Refusal.PROTECTION,
             ),
             (len(self._open) >= self._limits.open_jobs, Refusal.BUSY),

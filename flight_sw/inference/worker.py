@@ -27,8 +27,8 @@ from flight_sw.inference.prove import prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
 from flight_sw.inference.tensors import Tensor, pack, unpack
 from flight_sw.inference.worker_messages import (
+    MAX_LOADED,
     MAX_MESSAGE_BYTES,
-    MAX_SLOTS,
     Done,
     Failed,
     Load,
@@ -87,8 +87,10 @@ class Worker:
 
     def _load(self, request: Load) -> Loaded | LoadFailed:
         self._models.pop(request.slot, None)
-        if len(self._models) >= MAX_SLOTS:
-            return LoadFailed(request.slot, LoadFailure.RUNTIME, f"all {MAX_SLOTS} slots are used")
+        if len(self._models) >= MAX_LOADED:
+            return LoadFailed(
+                request.slot, LoadFailure.RUNTIME, f"all {MAX_LOADED} places are used"
+            )
         live_dir = Path(request.model_dir)
         try:
             model = load_live(live_dir)

@@ -19,6 +19,7 @@ MAX_MESSAGE_BYTES = (
     16 << 20
 )  # an ImageNet-sized fp32 input is 0.6 MB; the largest text logits are 2 MB
 MAX_SLOTS = 16  # models that can be loaded or stored at once, numbered 1 to 16
+MAX_LOADED = 5 * MAX_SLOTS  # each with its guarded forms and copies
 _LENGTH = struct.Struct("<I")
 
 

@@ -17,6 +17,8 @@ PACKAGES = ("flight_sw", "hil", "tests")
 PARTS = tuple(
     f"flight_sw.{part}"
     for part in (
+        "board_jobs",
+        "board_models",
         "board_side",
         "board_watch",
         "commanding",

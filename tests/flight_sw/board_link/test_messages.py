@@ -11,7 +11,7 @@ from flight_sw.errors import DecodeError
 
 EXAMPLES_TO_NODE = (
     messages.Order(2, True, 1.0),
-    messages.SubmitJob(7, 1, 2, b"\x00\x01"),
+    messages.SubmitJob(7, 1, 2, b"\x00\x01", "standard"),
     messages.CancelJob(7),
     messages.RestartWorker(),
     messages.ScrubNow(3),
@@ -20,7 +20,7 @@ EXAMPLES_TO_CONTROLLER = (
     messages.Identity("emulated", "1000", 4, 2),
     messages.Heartbeat(1, None, 2.5, 1800.0, 3, True, 99),
     messages.JobResult(7, 1, b"xyz", 0.1, 5, 9),
-    messages.PageHit("weights:a", 1, 3, "CORRECTED", 1, 77, 90),
+    messages.PageHit("a", 1, 3, "CORRECTED", 1, 77, 90, ("standard",)),
 )
 
 

@@ -150,6 +150,33 @@ def test_layers_that_cannot_be_checked_are_named(sources, tmp_path):
     assert len(report.skipped) == 1
 
 
+def test_no_dense_layer_of_the_fire_detector_is_left_out(sources, tmp_path):
+    """Its last layer has a single output channel."""
+    source = sources["hotspot"]
+    report = guard_model(source, tmp_path / "h.onnx", _calibration(source), with_checksums=True)
+    assert report.skipped == ()
+
+
+def test_a_layer_of_a_single_output_is_checked_by_a_copy_that_is_not_shared(
+    sources, live_dir, tmp_path
+):
+    """A wild weight of the last layer once went unseen: the sum of one output is that output."""
+    source = sources["telemetry-anomaly"]
+    calibration = _calibration(source)
+    report = guard_model(source, tmp_path / source.name, calibration, with_checksums=True)
+    assert report.skipped == ()
+    compile_model(tmp_path / source.name, tmp_path / "compiled", zlib.crc32)
+    manifest = stage(tmp_path / "compiled", live_dir)
+    model, view = load_live(live_dir), map_weights(live_dir)
+    assert split_residual(manifest, model.run(calibration[0]))[1] < 1
+    original = onnx.load(str(source)).graph.node[-2].input[1]
+    blobs = [b for b in manifest.computing_blobs if b.name.startswith(original)]
+    assert blobs
+    for blob in blobs:
+        view[blob.offset + 3 : blob.offset + 35 : 4] ^= 0x40
+    assert not split_residual(manifest, model.run(calibration[0]))[1] <= 1
+
+
 @pytest.mark.parametrize("turned", [0, 1])
 def test_both_ways_to_store_a_dense_layer_are_summed_over_its_outputs(tmp_path, turned):
     """Gemm may hold its weights transposed; a wrong axis would alarm at once or never."""

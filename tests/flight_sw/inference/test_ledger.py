@@ -21,7 +21,9 @@ from flight_sw.inference.job import (
 )
 from flight_sw.inference.ledger import JobLedger, LedgerLimits
 
-OPEN = Admission(True, True, {1: SlotOffer(4, protectable=True), 2: SlotOffer(4, protectable=True)})
+ALL = SlotOffer(4, frozenset(Protection))
+OPEN = Admission(True, True, {1: ALL, 2: ALL})
+BARE = SlotOffer(4, frozenset({Protection.NONE}))
 DIGEST = b"d" * 32
 
 
@@ -44,7 +46,11 @@ def _answered(ledger, job_id=1, start=10, end=11, **fields):
         (OPEN, _job(slot=9), Refusal.NO_MODEL),
         (OPEN, _job(input=b"abc"), Refusal.SHAPE),
         (OPEN, _job(deadline_s=5.0), Refusal.DEADLINE),
-        (replace(OPEN, slots={1: SlotOffer(4, protectable=False)}), _job(), Refusal.PROTECTION),
+        (
+            replace(OPEN, slots={1: BARE}),
+            _job(),
+            Refusal.PROTECTION,
+        ),
     ],
 )
 def test_a_job_that_cannot_run_is_refused_with_its_reason(admission, job, expected):
@@ -54,7 +60,7 @@ def test_a_job_that_cannot_run_is_refused_with_its_reason(admission, job, expect
 
 def test_an_unprotectable_model_still_serves_unprotected_jobs():
     """A model that is not proven live may be used by those who ask for no protection."""
-    admission = replace(OPEN, slots={1: SlotOffer(4, protectable=False)})
+    admission = replace(OPEN, slots={1: BARE})
     assert JobLedger().submit(_job(protection=Protection.NONE), admission, 0.0) is None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flight_sw.inference import worker_messages as wm
-from flight_sw.inference.job import Admission, Job, JobState, RunReport, SlotOffer
+from flight_sw.inference.job import Admission, Job, JobState, Protection, RunReport, SlotOffer
 from flight_sw.inference.ledger import JobLedger, LedgerLimits
 from flight_sw.inference.live_files import map_weights, stage
 from flight_sw.inference.tensors import packed_bytes
@@ -221,7 +221,7 @@ def test_a_worker_killed_a_hundred_times_in_mid_job_loses_no_job(compiled, live_
 def _kill_and_rerun(compiled, live_dir, kills):
     manifest = stage(compiled("telemetry-anomaly"), live_dir)
     ledger = JobLedger(LedgerLimits(attempts=kills + 1))
-    admission = Admission(True, True, {1: SlotOffer(72, protectable=True)})
+    admission = Admission(True, True, {1: SlotOffer(72, frozenset(Protection))})
     assert ledger.submit(Job(1, 1, _features(), 1e9), admission, 0.0) is None
     for _ in range(kills):
         worker = _fresh(live_dir)

@@ -1,0 +1,119 @@
+"""Jobs on the board: a short queue, one at a time, each on the parts that its protection class needs.
+
+A voted job runs on two independent copies of the weights and on the third if those two differ, bit for
+bit. Pure: worker news come in, answers and suspicions go out.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from flight_sw.board_link import messages as m
+from flight_sw.board_models import BoardModels
+from flight_sw.inference.bundle import VOTE_COPIES
+from flight_sw.inference.worker_messages import Done, Failed, Run, RunFailure
+from flight_sw.worker_watch import WorkerWatch
+
+JOBS_WAITING_MAX = 8
+AGREEMENT = 2  # equal answers that make a voted one
+# A run that ends like this may well have met damaged weights.
+SUSPECT = frozenset({RunFailure.CHECKSUM, RunFailure.NONFINITE})
+
+
+@dataclass(slots=True)
+class _Running:
+    job: m.SubmitJob
+    tick_start: int
+    numbers: tuple[int, ...]
+    answers: list[bytes | None] = field(default_factory=list)
+    elapsed_s: float = 0.0
+
+
+class BoardJobs:
+    """The queue and the job that runs; `suspects` are slots whose weights need a look now."""
+
+    def __init__(self, models: BoardModels, worker: WorkerWatch) -> None:
+        self.suspects: set[int] = set()
+        self._models = models
+        self._worker = worker
+        self._waiting: deque[m.SubmitJob] = deque()
+        self._running: _Running | None = None
+
+    def queue(self, job: m.SubmitJob) -> m.JobRefused | None:
+        """Take a job, or say why not."""
+        if job.slot not in self._models.ready:
+            return m.JobRefused(job.job, job.attempt, "NO_SUCH_MODEL")
+        if not self._models.numbers_for(job.slot, job.protection):
+            return m.JobRefused(job.job, job.attempt, "UNPROTECTED")
+        if len(self._waiting) >= JOBS_WAITING_MAX:
+            return m.JobRefused(job.job, job.attempt, "QUEUE_FULL")
+        self._waiting.append(job)
+        return None
+
+    def cancel(self, number: int) -> None:
+        """Forget a job that waits."""
+        self._waiting = deque(job for job in self._waiting if job.job != number)
+
+    def clear(self) -> None:
+        """Forget all that wait."""
+        self._waiting.clear()
+
+    def start(self, now: float, tick: int) -> m.JobRefused | None:
+        """Give the worker the next job; refused if the slot has lost its class since it was queued."""
+        if self._running is not None or not self._waiting or not self._worker.ready:
+            return None
+        job = self._waiting.popleft()
+        numbers = self._models.numbers_for(job.slot, job.protection)
+        if not numbers:
+            return m.JobRefused(job.job, job.attempt, "UNPROTECTED")
+        self._running = _Running(job, tick, numbers)
+        self._run_part(self._running, now)
+        return None
+
+    def take(self, news: Done | Failed, now: float, tick: int) -> m.JobResult | m.JobRefused | None:
+        """How a run ended: the job's end, or None while a vote goes on or nothing ran."""
+        running = self._running
+        if running is None:
+            return None
+        voted = len(running.numbers) == VOTE_COPIES
+        if isinstance(news, Failed):
+            if news.reason in SUSPECT:
+                self.suspects.add(running.job.slot)
+            if not voted or news.reason not in (*SUSPECT, RunFailure.RUNTIME):
+                return self.lost(news.reason.value.upper())
+            running.answers.append(None)
+        else:
+            running.answers.append(news.output)
+            running.elapsed_s += news.elapsed_s
+        winner = _agreed(running.answers, AGREEMENT if voted else 1)
+        if winner is None and len(running.answers) < len(running.numbers):
+            if len(running.answers) >= AGREEMENT:
+                self.suspects.add(running.job.slot)
+            self._run_part(running, now)
+            return None
+        if winner is None:
+            return self.lost("CHECKSUM")
+        self._running = None
+        job = running.job
+        ticks = running.tick_start, tick
+        return m.JobResult(job.job, job.attempt, winner, running.elapsed_s, *ticks)
+
+    def lost(self, reason: str) -> m.JobRefused | None:
+        """The job that ran ends without an answer."""
+        running, self._running = self._running, None
+        if running is None:
+            return None
+        return m.JobRefused(running.job.job, running.job.attempt, reason)
+
+    @property
+    def running_slot(self) -> int | None:
+        """The slot of the job that runs."""
+        return None if self._running is None else self._running.job.slot
+
+    def _run_part(self, running: _Running, now: float) -> None:
+        number = running.numbers[len(running.answers)]
+        self._worker.run(Run(running.job.job, number, running.job.input), now)
+
+
+def _agreed(answers: list[bytes | None], needed: int) -> bytes | None:
+    given = [answer for answer in answers if answer is not None]
+    return next((answer for answer in given if given.count(answer) >= needed), None)
