@@ -4,10 +4,12 @@
 rename, fsync of the directory. Names come from a small alphabet, so no path can be formed.
 """
 
+import errno
 import fcntl
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +20,7 @@ KEY_FILE_BYTES_MAX = 64 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}(\.[a-z0-9]{1,8})?")
 _TEMPORARY = ".NEW"  # capitals: no blob can have this name
 _LOCK = ".lock"  # nor this one
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Storage(Protocol):
@@ -78,8 +81,23 @@ class FileStorage:
         return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Replace the content; after a StoreError it is the old or the new, never a mixture."""
+        """Replace the content; after a StoreError it is the old or the new, never a mixture.
+
+        On a full disk an existing blob that is large enough is written over in place, so that counters
+        still work there. That is not atomic: `store.records` never writes over its newest whole slot.
+        """
         path = self._path(name)
+        try:
+            try:
+                self._write_new(path, content)
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                _overwrite(path, content)
+        except OSError as error:
+            raise StoreError(f"cannot write {name}: {error.strerror}") from error
+
+    def _write_new(self, path: Path, content: bytes) -> None:
         temporary = path.with_name(path.name + _TEMPORARY)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
@@ -88,14 +106,28 @@ class FileStorage:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-            _fsync_directory(self._directory)
-        except OSError as error:
-            raise StoreError(f"cannot write {name}: {error.strerror}") from error
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        _fsync_directory(self._directory)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise StoreError(f"{name!r} is not a name of a stored blob")
         return self._directory / name
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Write over blocks that the file already has; OSError if it has too few."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with os.fdopen(fd, "wb", closefd=True) as file:
+        if os.fstat(fd).st_size < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        file.write(content)
+        file.flush()
+        os.ftruncate(fd, len(content))
+        os.fsync(fd)
 
 
 def read_key_file(path: Path) -> str:

@@ -37,4 +37,3 @@ class Reason(Enum):
     INCOMPLETE = 28
     OUT_OF_ORDER = 29
     NOT_STARTED = 30  # an optional part that the boot-loop guard has left out
-    NO_ANSWER = 31  # a storage or board that should have answered did not

@@ -1,7 +1,7 @@
 """ST[06] memory: dump, check, scrub and repair of named regions, on the board and in the controller.
 
 Shall: read, sum up (CRC-32C) and mend regions of the memory map by their names, within their bounds.
-How verified: tests/flight_sw/services/test_st06_memory.py and test_memory_on_board.py.
+How verified: tests/flight_sw/services/test_st06_memory.py and tests/flight_sw/test_stack_services.py.
 Off nominal: an unknown name or a range that leaves the region is refused before anything is read. The
 board's regions need the board: BOARD_AWAY. Its answer follows "done" in a report of its own.
 Not provided: raw addresses and memory load; nothing on the wire can form an address.

@@ -1,5 +1,6 @@
 """Files as durable storage: names, modes, locks, failures, and the key file."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from flight_sw.devices.storage import FileStorage, read_key_file, write_key_file
 from flight_sw.errors import KeyFileError, StoreError, UserError
+from flight_sw.store.records import Record
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 
@@ -83,15 +85,15 @@ def test_content_is_synced_before_and_the_directory_after_the_rename(
 def test_a_failed_write_keeps_the_old_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full or broken disk raises StoreError and what was there stays."""
+    """A broken disk raises StoreError and what was there stays."""
     storage = FileStorage(tmp_path)
     storage.write("thing.a", b"old")
 
-    def full(fd: int) -> None:
-        raise OSError(28, "No space left on device")
+    def broken(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match="No space left"):
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(StoreError, match="Input/output error"):
         storage.write("thing.a", b"new")
     assert storage.read("thing.a") == b"old"
     monkeypatch.undo()
@@ -174,3 +176,23 @@ def test_each_trouble_with_a_key_file_is_one_clear_line(tmp_path: Path) -> None:
         read_key_file(binary)
     with pytest.raises(KeyFileError, match="cannot write key file"):
         write_key_file(tmp_path / "none" / "keys", "x")
+
+
+def test_counters_go_on_when_the_disk_is_full(tmp_path, monkeypatch):
+    """Without room for a new file, slots that exist are written over; a larger record is refused."""
+    storage = FileStorage(tmp_path)
+    for value in (b"1", b"2"):
+        Record(storage, "ceiling", 1).save(value)
+
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileStorage, "_write_new", no_room)
+    Record(storage, "ceiling", 1).save(b"3")
+    assert Record(storage, "ceiling", 1).load().payload == b"3"
+    with pytest.raises(StoreError):
+        Record(storage, "ceiling", 1).save(b"longer than before")
+    with pytest.raises(StoreError):
+        Record(storage, "new", 1).save(b"x")
+    assert Record(storage, "ceiling", 1).load().payload == b"3"
+    assert [path for path in tmp_path.iterdir() if path.suffix == ".NEW"] == []
