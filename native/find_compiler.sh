@@ -22,9 +22,10 @@ for compiler in ${CC:+"$CC"} cc gcc clang; do
     fi
 done
 
+# -mcpu=baseline: zig builds for the machine it runs on unless told; the core picks its level at run time.
 wrapper="$venv/bin/zig-cc"
 if "$venv/bin/python" -m pip install -q 'ziglang>=0.13,<0.17' >&2; then
-    printf '#!/bin/sh\nexec "%s/bin/python" -m ziglang cc "$@"\n' "$(cd "$venv" && pwd)" > "$wrapper"
+    printf '#!/bin/sh\nexec "%s/bin/python" -m ziglang cc -mcpu=baseline "$@"\n' "$(cd "$venv" && pwd)" > "$wrapper"
     chmod +x "$wrapper"
     if works "$wrapper"; then
         (cd "$venv" && echo "$PWD/bin/zig-cc")

@@ -1,6 +1,6 @@
 /* out[o] = sum over s of coefficient[o][s] * source[s], bytes `from` to `from + length`. */
 
-#if VA_WIDTH == 64 && defined(__GFNI__)
+#if VA_WIDTH == 64
 
 /* Multiplication by a constant is an 8 x 8 bit matrix: one GF2P8AFFINEQB for 64 bytes, any field. */
 VA_INLINE void VA_FN(storage_strip)(const uint8_t *const *source, size_t sources, uint8_t *const *out,

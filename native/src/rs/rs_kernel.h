@@ -4,7 +4,7 @@
 #define VA_RS_DATA 223
 #define VA_RS_PARITY 32
 
-#if VA_WIDTH == 64 && defined(__GFNI__)
+#if VA_WIDTH == 64
 
 /* Adds pairs of vectors so that each keeps half the width: sums of a on even places, of b on odd. */
 #define VA_PAIR(width, a, b) \

@@ -10,7 +10,7 @@ VA_INLINE uint8_t VA_FN(word_check)(uint64_t word)
     return (uint8_t)check;
 }
 
-#if VA_WIDTH == 64 && defined(__GFNI__)
+#if VA_WIDTH == 64
 
 enum { VA_FN(WORDS) = 64 };
 
@@ -54,7 +54,7 @@ VA_INLINE void VA_FN(word_block_encode)(const uint64_t *words, uint8_t *check)
 
 #undef VA_MERGE
 
-#elif VA_WIDTH == 32 && defined(__AVX2__)
+#elif VA_WIDTH == 32
 
 enum { VA_FN(WORDS) = 32 };
 
