@@ -1,10 +1,11 @@
 #!/bin/sh
-# Prints the C compiler to build the native core with: find_compiler.sh VENV
+# Prints the C compiler to build the native core with: find_compiler.sh VENV (or VENV/bin/python)
 #
 # Order: $CC if it works, cc, gcc, clang; else the `ziglang` wheel is installed into VENV and wrapped.
 # Exit code 1 with the package to install when nothing works.
 set -eu
 venv=${1:?usage: find_compiler.sh VENV}
+venv=${venv%/bin/python*} # its interpreter will do as well
 
 works() {
     trial=$(mktemp -d) || return 1

@@ -42,10 +42,11 @@ def test_compiler_of_the_machine_is_preferred(tmp_path, bare_path):
     assert find(tmp_path, bare_path, CC="mine -m64").stdout.strip() == "mine -m64"
 
 
-def test_without_compiler_the_ziglang_wheel_is_wrapped(tmp_path, bare_path):
+@pytest.mark.parametrize("argument", [".", "bin/python"])
+def test_without_compiler_the_ziglang_wheel_is_wrapped(tmp_path, bare_path, argument):
     """With no compiler the wheel is installed into the venv and a wrapper usable as CC is printed."""
     fake(tmp_path / "bin", "python", "exit 0")
-    done = find(tmp_path, bare_path)
+    done = find(tmp_path / argument, bare_path)
     assert done.stdout.strip() == str(tmp_path.resolve() / "bin" / "zig-cc")
     assert "ziglang cc" in (tmp_path / "bin" / "zig-cc").read_text("utf-8")
 
