@@ -14,6 +14,7 @@ from flight_sw.errors import PortError, UserError, VanAllenError
 from hil import board_files, places
 from hil.bench.command import bench
 from hil.desk import Board, Json, board_app, keys_app, read_keys
+from hil.dictionary_export.command import dictionary_app
 from hil.model_command import model_app
 
 DEFAULT_SPACE = "tcp://127.0.0.1:5540"
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys", rich_help_panel="Bench")
 app.add_typer(board_app, name="board", rich_help_panel="Bench")
 app.add_typer(model_app, name="model", rich_help_panel="Bench")
+app.add_typer(dictionary_app, name="dictionary", rich_help_panel="Bench")
 app.command(name="bench", rich_help_panel="Bench")(bench)
 
 Space = Annotated[str, typer.Option(help="Space link: tcp://HOST:PORT or /dev/PORT@BAUD.")]

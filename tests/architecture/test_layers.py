@@ -46,7 +46,16 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.training",
         }
     ),
-    frozenset({"hil.emulator", "hil.rig", "hil.ground", "hil.faults", "hil.applications"}),
+    frozenset(
+        {
+            "hil.applications",
+            "hil.dictionary_export",
+            "hil.emulator",
+            "hil.faults",
+            "hil.ground",
+            "hil.rig",
+        }
+    ),
     frozenset({"hil.board_files", "hil.environment", "hil.kernel", "hil.places"}),
     frozenset({"flight_sw.__main__"}),
     frozenset({"flight_sw.controller_runner", "flight_sw.node_runner"}),
