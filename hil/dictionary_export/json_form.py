@@ -7,7 +7,7 @@ from flight_sw.dictionary.events import EVENTS
 from flight_sw.dictionary.field import Field
 from flight_sw.dictionary.parameters import PARAMETERS
 from flight_sw.dictionary.reason import Reason
-from flight_sw.dictionary.telecommands import COMMANDS
+from flight_sw.dictionary.telecommands import COMMANDS, Command
 from hil.dictionary_export.layouts import layouts
 
 VERSION = 1
@@ -18,19 +18,7 @@ def to_json() -> str:
     content = {
         "format": "vanallen-dictionary",
         "version": VERSION,
-        "telecommands": [
-            {
-                "name": command.name,
-                "service": command.service,
-                "subtype": command.subtype,
-                "function": command.function,
-                "help": command.help,
-                "modes": sorted(mode.name for mode in command.modes),
-                "critical": command.critical,
-                "arguments": [_field(field) for field in command.arguments],
-            }
-            for command in COMMANDS
-        ],
+        "telecommands": [_command(command) for command in COMMANDS],
         "telemetry": [
             {
                 "name": layout.name,
@@ -59,6 +47,19 @@ def to_json() -> str:
         "reasons": {reason.name: reason.value for reason in Reason},
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _command(command: Command) -> dict[str, Any]:
+    return {
+        "name": command.name,
+        "service": command.service,
+        "subtype": command.subtype,
+        "function": command.function,
+        "help": command.help,
+        "modes": sorted(mode.name for mode in command.modes),
+        "critical": command.critical,
+        "arguments": [_field(field) for field in command.arguments],
+    }
 
 
 def _field(field: Field) -> dict[str, Any]:
