@@ -68,10 +68,6 @@ class Downlink:
         count = min(max(urgent, room // self._sender.unit_bytes), FRAMES_MAX)
         return self._sender.flush(clcw, count) if count else b""
 
-    def has_waiting(self) -> bool:
-        """Whether more could be sent at once."""
-        return any(self._sender.queued_bytes(channel.value) for channel in Channel)
-
     def _add_files(self) -> None:
         """Units of file transfer, as many as the results' channel holds for a short while."""
         if self._file_apid is None or self._waiting:

@@ -2,7 +2,7 @@
 
 Shall: hand every changed record to storage before anything else of the step is carried out, and know
 what is durable; a restart finds each record as it was last confirmed, or newer.
-How verified: tests/flight_sw/services/test_keeping.py; tests/flight_sw/test_stack_schedule.py cuts the power
+How verified: tests/flight_sw/services/test_keeping.py; test_stack_schedule.py cuts the power
 at every write.
 Off nominal: storage that refuses is tried again every RETRY_S and told once; a record that cannot be
 read or used starts empty and is told, and the rest of the payload runs on.

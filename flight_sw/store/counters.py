@@ -104,7 +104,12 @@ class RunMarker:
 
 @unique
 class CeilingState(Enum):
-    """Whether a stored ceiling may be believed; LOST means SAFE until the ground arms a new one."""
+    """Whether a stored ceiling may be believed.
+
+    LOST: no copy is whole, so frames sent before could pass again and numbers could repeat under one
+    key; nothing may be accepted or sent with that key, and the controller asks for a new one. A store
+    that was wiped looks like NEVER_SAVED: after wiping one, use a new key too.
+    """
 
     VALID = "valid"
     NEVER_SAVED = "never saved"
