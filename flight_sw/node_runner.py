@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flight_sw.board_models import BoardModel, region_name
+from flight_sw.devices.board_identity import is_other_board, read_identity
 from flight_sw.devices.clock import SystemClock
+from flight_sw.devices.cpu_quota import CpuQuota
 from flight_sw.devices.frequency import CpufreqControl, FrequencyControl, NoFrequencyControl
+from flight_sw.devices.power_mode import PowerModeControl
 from flight_sw.devices.reopening_port import ReopeningPort
 from flight_sw.devices.sensors import CpuFrequency, HwmonRail, ThermalZone
+from flight_sw.devices.service_manager import ServiceManager
 from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.devices.sysfs import read_text
 from flight_sw.devices.watchdog import HardwareWatchdog, NoWatchdog, Watchdog
 from flight_sw.devices.worker_process import WorkerProcess
-from flight_sw.errors import PortError
+from flight_sw.errors import PortError, ProfileError
 from flight_sw.inference.bundle import Part, parts_of
 from flight_sw.inference.live_files import LoadError, map_weights, stage
 from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE
@@ -26,7 +30,6 @@ from flight_sw.runner import Loop, draw_session, write_memory_map
 
 SERIAL_BACKLOG_MAX = 16_384
 WORKER_BACKLOG_MAX = 8 << 20
-SERIAL_NUMBER_FILE = "sys/firmware/devicetree/base/serial-number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ def run_node(options: NodeOptions) -> int:
     """Run until SIGTERM; returns the exit code.
 
     Raises:
-        UserError: the port cannot be opened or a model store is unusable.
+        UserError: the port cannot be opened, a model store is unusable, or this is another board
+            than the profile describes.
     """
     memory = SharedMemory()
     runner = _NodeRunner(options, memory)
@@ -60,6 +64,7 @@ class _NodeRunner:
 
     def __init__(self, options: NodeOptions, memory: SharedMemory) -> None:
         profile, root = options.profile, options.root
+        serial_number = _check_identity(profile, root)
         self._clock = SystemClock()
         self._loop = Loop(self._clock)
         self._period_s = profile.heartbeat.period_s
@@ -70,9 +75,10 @@ class _NodeRunner:
         self._rail = HwmonRail(root, profile.power.rail)
         self._frequency = CpuFrequency(root)
         self._control = _frequency_control(profile, root)
+        self._serial_number = serial_number
         models = _stage_models(options.models, memory.directory)
         facts = BoardFacts(
-            serial_number=(read_text(root / SERIAL_NUMBER_FILE) or "unknown").strip("\0"),
+            serial_number=serial_number,
             boots=int(read_text(root / "run/vanallen/boots") or 0),
             session=draw_session(),
         )
@@ -81,6 +87,7 @@ class _NodeRunner:
         regions = self._node.memory_regions()
         write_memory_map(root / "run/vanallen/regions.json", os.getpid(), regions, live)
         self._watchdog = _watchdog(profile, root)
+        self._manager = ServiceManager()
         self._serial_out = bytearray()
         self._worker_out = bytearray()
         self._opens = self._port.opens
@@ -88,19 +95,23 @@ class _NodeRunner:
 
     def run(self) -> None:
         """Step until told to stop."""
+        self._manager.ready(f"board {self._serial_number}")
         while self._loop.running:
             now = self._clock.monotonic_s()
             outputs, wake_at = self._node.step(now, self._inputs(now))
             self._carry_out(outputs)
+            self._manager.alive(now)
             writers = [fd for fd in [self._port.fileno()] if fd is not None and self._serial_out]
             self._loop.wait([self._port.fileno(), self._worker.fileno()], wake_at, writers)
 
     def close(self) -> None:
         """Leave the board as it was found."""
+        self._manager.stopping()
         self._worker.kill()
         self._control.close()
         self._watchdog.close()
         self._port.close()
+        self._manager.close()
 
     def _inputs(self, now: float) -> NodeInputs:
         serial = self._port.read()
@@ -128,10 +139,15 @@ class _NodeRunner:
             frequency_mhz=self._frequency.read_mhz(),
         )
 
+    def _hold_worker(self) -> None:
+        if self._worker.pid is not None:
+            self._control.adopt(self._worker.pid)
+
     def _carry_out(self, outputs: NodeOutputs) -> None:
         if outputs.start_worker:
             self._worker_out.clear()
             self._worker.start()
+            self._hold_worker()
         if outputs.level is not None:
             self._control.set_level(outputs.level)
         if outputs.feed_watchdog:
@@ -179,9 +195,25 @@ def _golden(file: Path) -> GoldenReader:
     return page_of
 
 
+def _check_identity(profile: Profile, root: Path) -> str:
+    """The board's serial number; a board that says it is another one is refused."""
+    identity = read_identity(root)
+    if profile.identity and is_other_board(identity, profile.identity.compatible):
+        raise ProfileError(
+            f"this board is {identity.model} ({', '.join(identity.compatible[:2])}), the profile "
+            f"{profile.name} is for {', '.join(profile.identity.compatible)}; take its own profile"
+        )
+    return identity.serial_number
+
+
 def _frequency_control(profile: Profile, root: Path) -> FrequencyControl:
-    if profile.frequency.control == "cpufreq":
-        return CpufreqControl(root, profile.frequency.levels_mhz)
+    frequency = profile.frequency
+    if frequency.control == "cpufreq":
+        return CpufreqControl(root, frequency.levels_mhz)
+    if frequency.control == "nvpmodel":
+        return PowerModeControl(root, frequency.modes)
+    if frequency.control == "cgroup":
+        return CpuQuota(root, frequency.levels_mhz, profile.inference.threads)
     return NoFrequencyControl()
 
 

@@ -46,12 +46,17 @@ class SpaceLink(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Frequency(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Clock levels of the processor, slowest first; index 0 is the coolest the board can run."""
+    """Clock levels of the processor, slowest first; index 0 is the coolest the board can run.
 
-    control: Literal["cpufreq", "none"]
+    `cpufreq` caps the clock, `nvpmodel` chooses among the power modes named in `modes` (one per
+    level), `cgroup` grants the worker the level's share of a core where the clock is fixed.
+    """
+
+    control: Literal["cpufreq", "nvpmodel", "cgroup", "none"]
     levels_mhz: Annotated[
         tuple[Annotated[int, msgspec.Meta(gt=0)], ...], msgspec.Meta(min_length=1)
     ]
+    modes: tuple[str, ...] = ()
 
 
 class Thermal(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,10 +77,24 @@ class Power(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Watchdog(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The board's hardware watchdog."""
+    """The board's hardware watchdog; `range_s` is what its driver takes."""
 
     device: str
     timeout_s: Annotated[int, msgspec.Meta(ge=1, le=255)]
+    range_s: tuple[int, int] = (1, 255)
+
+
+class Identity(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the board says what it is: one of these must be in its device tree's `compatible`."""
+
+    compatible: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+
+
+class UpsetRate(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often bits of this board's memory are expected to flip, and who says so."""
+
+    rate_per_bit_day: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    source: str
 
 
 class Heartbeat(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -128,6 +147,8 @@ class Profile(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     supply: Supply
     scrub: Scrub
     inference: Inference
+    identity: Identity | None = None
+    upsets: UpsetRate | None = None
     emulated: dict[str, Any] | None = None
     rig: dict[str, Any] | None = None
 
@@ -187,6 +208,13 @@ def _check_limits(profile: Profile, source: str) -> None:
         )
     if list(levels) != sorted(set(levels)):
         raise ProfileError(f"{source}: frequency.levels_mhz: list each level once, slowest first")
+    if profile.frequency.control == "nvpmodel" and len(profile.frequency.modes) != len(levels):
+        raise ProfileError(f"{source}: frequency.modes: name one power mode for each level")
+    low_s, high_s = profile.watchdog.range_s
+    if not low_s <= profile.watchdog.timeout_s <= high_s:
+        raise ProfileError(
+            f"{source}: watchdog.timeout_s: this watchdog takes {low_s} to {high_s} s"
+        )
     heartbeat = profile.heartbeat
     if heartbeat.timeout_s < 2 * heartbeat.period_s:
         raise ProfileError(f"{source}: heartbeat.timeout_s: give at least two periods")

@@ -24,7 +24,12 @@ def controller_state(board: str) -> Path:
 
 def model_cache() -> Path:
     """Models compiled for this machine, made anew whenever they are missing."""
-    return _home("XDG_CACHE_HOME", ".cache") / "models"
+    return cache_home() / "models"
+
+
+def cache_home() -> Path:
+    """Everything that can be made anew."""
+    return _home("XDG_CACHE_HOME", ".cache")
 
 
 def _home(variable: str, default: str) -> Path:

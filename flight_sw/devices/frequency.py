@@ -17,6 +17,10 @@ KHZ = 1000
 class FrequencyControl(Protocol):
     """Chooses among the profile's clock levels, slowest first."""
 
+    def adopt(self, pid: int) -> bool:
+        """Take note of a process that does the work; False if the board refused."""
+        ...
+
     def set_level(self, level: int) -> bool:
         """Limit the clock to a level (an index, clamped); False if the board refused."""
         ...
@@ -34,6 +38,10 @@ class CpufreqControl:
         self._levels_mhz = tuple(levels_mhz)
         self._note = root / "run/vanallen/frequency_before"
         self._before: dict[Path, str] = {}
+
+    def adopt(self, pid: int) -> bool:  # noqa: ARG002 the protocol's argument
+        """Nothing to do: the clock is everyone's."""
+        return True
 
     def set_level(self, level: int) -> bool:
         """Write the level's frequency to every policy; True if all took it."""
@@ -75,6 +83,10 @@ class CpufreqControl:
 
 class NoFrequencyControl:
     """A board whose clock cannot be changed."""
+
+    def adopt(self, pid: int) -> bool:  # noqa: ARG002 the protocol's argument
+        """Nothing to do."""
+        return True
 
     def set_level(self, level: int) -> bool:  # noqa: ARG002 the protocol's argument
         """Change nothing and say so."""

@@ -13,7 +13,6 @@ from flight_sw.devices.sysfs import PatientReader, list_directory, read_text
 
 MILLI = 1000.0
 THROTTLE_FILE = "sys/devices/platform"
-WATCHDOG_RESET = 0x20  # WDIOF_CARDRESET, linux/watchdog.h
 
 
 class TemperatureSensor(Protocol):
@@ -148,9 +147,22 @@ class ThrottleFlags:
             return None
 
 
-def read_reset_cause(root: Path) -> str:
-    """Say why the board last started: `watchdog`, what the firmware noted, or `unknown`."""
-    status = read_text(root / "sys/class/watchdog/watchdog0/bootstatus") or "0"
-    if status.isdigit() and int(status) & WATCHDOG_RESET:
-        return "watchdog"
-    return read_text(root / "run/vanallen/reset_cause") or "unknown"
+class DevfreqClock:
+    """The clock of a device that the kernel scales, such as a Jetson's GPU, found by its name."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._devices = root / "sys/class/devfreq"
+        self._name = name
+        self._reader = PatientReader()
+        self._file: Path | None = None
+
+    def read_mhz(self) -> int | None:
+        """Return MHz (the kernel counts Hz), or None."""
+        if self._file is None:
+            found = list_directory(self._devices, f"*{self._name}*/cur_freq")
+            self._file = found[0] if found else None
+        value = None if self._file is None else self._reader.read_int(self._file)
+        if value is None:
+            self._file = None
+            return None
+        return round(value / 1_000_000)

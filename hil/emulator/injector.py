@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hil.emulator.acts import BoardParts, perform
+from hil.emulator.acts import Act, BoardParts, perform
 from hil.faults.catalog import REGIONS_OF, Fault, FaultKind
 from hil.faults.flip import BitState, flip_fault, state_of
 from hil.faults.process import group_members
@@ -37,7 +37,7 @@ class Injector:
             raise ValueError(f"the log of {MAX_LOG} injections is full; start a new run")
         started = Injected(len(self._log), fault, now_s, time.time(), landed=False, reason="")
         if fault.kind in REGIONS_OF:
-            reason, hits = flip_fault(fault, self.regions(), self._processes())
+            reason, hits = flip_fault(fault, self.regions(), self.processes())
             done = replace(started, landed=not reason, reason=reason, hits=hits)
         else:
             reason = self._act(fault, now_s)
@@ -66,16 +66,21 @@ class Injector:
                 del self._undo[kind]
                 undo()
 
+    def processes(self) -> set[int]:
+        """Return the processes whose memory may be hit: the node's group."""
+        node_pid = self._parts.board.node_pid
+        return {stat.pid for stat in group_members(node_pid)} if node_pid else set()
+
+    def perform(self, fault: Fault) -> Act:
+        """Bring about a fault that is no bit flip."""
+        return perform(fault, self._parts)
+
     def _act(self, fault: Fault, now_s: float) -> str:
         # A second fault of a kind replaces the first, or taking them back would end in the middle.
         pending = self._undo.pop(fault.kind, None)
         if pending is not None:
             pending[1]()
-        act = perform(fault, self._parts)
+        act = self.perform(fault)
         if act.undo is not None and not act.reason and fault.duration_s > 0:
             self._undo[fault.kind] = (now_s + fault.duration_s, act.undo)
         return act.reason
-
-    def _processes(self) -> set[int]:
-        node_pid = self._parts.board.node_pid
-        return {stat.pid for stat in group_members(node_pid)} if node_pid else set()

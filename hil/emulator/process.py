@@ -4,12 +4,15 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from hil.emulator.cable import Cable
 from hil.emulator.claim import Claim
+from hil.emulator.injector import Injector
 from hil.emulator.machine import Machine
 from hil.emulator.rig_port import RigPort
 from hil.emulator.settings import (
@@ -21,15 +24,49 @@ from hil.emulator.settings import (
 )
 from hil.faults.rig_messages import (
     Environment,
+    EnvironmentReport,
     Inject,
     Log,
     Noise,
+    NoiseReport,
     Plant,
+    PlantReport,
     Regions,
     Request,
     Verify,
     encode_reply,
 )
+
+
+class BoardMachine(Protocol):
+    """Any board that the rig can hold in its hand, whatever computes inside it."""
+
+    cable: Cable
+    injector: Injector
+
+    def step(self, now_s: float) -> None:
+        """Do what is due."""
+        ...
+
+    def wake_at_s(self, now_s: float) -> float:
+        """When `step` is due again."""
+        ...
+
+    def set_environment(self, changes: Mapping[str, Any]) -> EnvironmentReport:
+        """Change what acts on the board."""
+        ...
+
+    def set_noise(self, changes: Mapping[str, Any]) -> NoiseReport:
+        """Change the line."""
+        ...
+
+    def report(self, now_s: float) -> PlantReport:
+        """The true state of the board."""
+        ...
+
+    def close(self) -> None:
+        """Cut the power and put everything away."""
+        ...
 
 
 def run_emulator(options: EmulatorOptions) -> int:
@@ -39,9 +76,14 @@ def run_emulator(options: EmulatorOptions) -> int:
         UserError: the profile, the link or the node's arguments are wrong.
     """
     profile, silicon = read_profile(options.profile)
+    return run_machine(options, lambda: Machine(options, profile, silicon))
+
+
+def run_machine(options: EmulatorOptions, build: Callable[[], BoardMachine]) -> int:
+    """Claim link and folder, build the machine, serve it and the rig's port until told to stop."""
     claim = Claim(options.link, options.state_dir)
     try:
-        machine = Machine(options, profile, silicon)
+        machine = build()
         try:
             rig = RigPort(beside(options.link, RIG_SUFFIX))
             try:
@@ -68,7 +110,7 @@ class _StopRequest:
         self.stopping = True
 
 
-def _loop(machine: Machine, rig: RigPort) -> None:
+def _loop(machine: BoardMachine, rig: RigPort) -> None:
     stop = _StopRequest()
     while not stop.stopping:
         now_s = time.monotonic()
@@ -80,7 +122,7 @@ def _loop(machine: Machine, rig: RigPort) -> None:
         select.select(readers, rig.write_filenos(), [], wait_s)
 
 
-def _answer(machine: Machine, request: Request) -> bytes:
+def _answer(machine: BoardMachine, request: Request) -> bytes:
     now_s = time.monotonic()
     match request:
         case Regions():

@@ -5,13 +5,13 @@ import threading
 
 import pytest
 
+from flight_sw.devices.board_identity import read_reset_cause
 from flight_sw.devices.frequency import CpufreqControl, NoFrequencyControl
 from flight_sw.devices.sensors import (
     CpuFrequency,
     HwmonRail,
     ThermalZone,
     ThrottleFlags,
-    read_reset_cause,
 )
 from flight_sw.devices.supply import NoSupply, SysfsSupply
 from flight_sw.devices.watchdog import HardwareWatchdog, NoWatchdog

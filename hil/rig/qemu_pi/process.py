@@ -1,0 +1,36 @@
+"""Runs the emulated Pi as a board of the rig: port, supply switch and rig port as every board has."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flight_sw.errors import UserError
+from hil.emulator.process import run_machine
+from hil.emulator.settings import EmulatorOptions, read_profile
+from hil.places import cache_home
+from hil.rig.qemu_pi.image import Image, build, find
+from hil.rig.qemu_pi.machine import PiMachine
+
+
+def run_qemu_pi(options: EmulatorOptions) -> int:
+    """Be the board until SIGTERM or SIGINT; return the exit code.
+
+    Raises:
+        UserError: no image has been built, or the profile is no emulated one.
+    """
+    profile, silicon = read_profile(options.profile)
+    image = find(image_folder())
+    if image is None:
+        raise UserError(
+            "no card for the emulated Raspberry Pi yet; run: vanallen board qemu-pi build"
+        )
+    return run_machine(options, lambda: PiMachine(options, profile, silicon, image))
+
+
+def build_image(say: Callable[[str], None]) -> Image:
+    """The card in the cache, made where it is missing or out of date."""
+    return build(image_folder(), say)
+
+
+def image_folder() -> Path:
+    """Where the card and what it is made of are kept."""
+    return cache_home() / "qemu-pi"
