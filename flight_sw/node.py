@@ -78,9 +78,7 @@ class Node:
         self._facts = facts
         self._channel = Channel(facts.session, profile.serial.baud)
         limits = profile.inference
-        self._worker = WorkerWatch(
-            self._models.directories, limits.job_timeout_s, limits.ping_timeout_s
-        )
+        self._worker = WorkerWatch.within(limits, self._models.directories)
         self._jobs = BoardJobs(self._models, self._worker)
         self._scrubber = Scrubber([model.region for model in models]) if models else None
         self._memory = NodeMemory(self._models, self._scrubber, self.memory_regions)

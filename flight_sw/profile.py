@@ -6,8 +6,8 @@ names file, line and field. Flight code reads everything but two sections: `emul
 """
 
 import difflib
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 import yaml
@@ -127,6 +127,8 @@ class Inference(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     min_coverage: Annotated[float, msgspec.Meta(ge=0, le=1)]
     job_timeout_s: Positive
     ping_timeout_s: Positive
+    start_timeout_s: Positive = 15.0  # first import of onnxruntime on a small board
+    load_timeout_s: Positive = 60.0  # a 0.6 B language model takes 34 s to prove
 
 
 class Profile(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -161,7 +163,8 @@ def parse_profile(text: str, source: str) -> Profile:
             of the wrong type or out of range, or limits that cross.
     """
     profile = parse_section(text, source, Profile)
-    _check_limits(profile, source)
+    for problem in _limit_problems(profile, source):
+        raise ProfileError(problem)
     return profile
 
 
@@ -176,7 +179,8 @@ def parse_section(text: str, source: str, kind: type[T]) -> T:
         data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 the safe C loader
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
         raise ProfileError(f"{source}: not valid YAML: {_one_line(error)}") from error
-    _check_keys(tree, source)
+    for problem in _repeated_keys(tree, source):
+        raise ProfileError(problem)
     if not isinstance(data, dict):
         raise ProfileError(f"{source}: expected `key: value` lines, found {_kind_of(data)}")
     try:
@@ -185,39 +189,87 @@ def parse_section(text: str, source: str, kind: type[T]) -> T:
         raise ProfileError(_explain(str(error), source, tree, kind)) from error
 
 
-def _check_keys(node: yaml.Node | None, source: str) -> None:
+def profile_problems(text: str, source: str) -> list[str]:
+    """Everything that is wrong with a profile, each as `file:line: field: what`; empty if it is sound.
+
+    What depends on several values is looked at only once each of them is right by itself.
+    """
+    try:
+        tree = yaml.compose(text, Loader=yaml.CSafeLoader)
+        data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 the safe C loader
+    except (yaml.YAMLError, ValueError) as error:
+        return [f"{source}: not valid YAML: {_one_line(error)}"]
+    if not isinstance(data, dict):
+        return [f"{source}: expected `key: value` lines, found {_kind_of(data)}"]
+    found = list(_repeated_keys(tree, source))
+    found += [
+        _explain(message, source, tree, Profile) for message in _field_problems(data, Profile, "$")
+    ]
+    if not found:
+        found = list(_limit_problems(msgspec.convert(data, Profile, strict=True), source))
+    return found
+
+
+def _field_problems(data: dict[Any, Any], kind: type, path: str) -> Iterator[str]:
+    """What msgspec says, but of every field by itself and not of the first wrong one alone."""
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    for name in data:
+        if name not in fields:
+            yield f"Object contains unknown field `{name}` - at `{path}`"
+    for name, field in fields.items():
+        if name not in data:
+            if field.required:
+                yield f"Object missing required field `{name}` - at `{path}`"
+            continue
+        section = _section_of(field.type)
+        if section is not None and isinstance(data[name], dict):
+            yield from _field_problems(data[name], section, f"{path}.{name}")
+            continue
+        try:
+            msgspec.convert(data[name], field.type, strict=True)
+        except msgspec.ValidationError as error:
+            text, _, inner = str(error).partition(" - at `$")
+            yield f"{text} - at `{path}.{name}{inner.rstrip('`')}`"
+
+
+def _section_of(kind: Any) -> type | None:
+    """The section that a field holds, also where it may be left out."""
+    choices = (kind, *get_args(kind))
+    return next(
+        (one for one in choices if isinstance(one, type) and issubclass(one, Section)), None
+    )
+
+
+def _repeated_keys(node: yaml.Node | None, source: str) -> Iterator[str]:
     """YAML itself lets the last of two equal keys win in silence."""
     if not isinstance(node, yaml.MappingNode):
         return
     seen = set()
     for key, value in node.value:
         if key.value in seen:
-            line = key.start_mark.line + 1
-            raise ProfileError(f"{source}:{line}: {key.value}: given twice; keep one")
+            yield f"{source}:{key.start_mark.line + 1}: {key.value}: given twice; keep one"
         seen.add(key.value)
         if value is not node:
-            _check_keys(value, source)
+            yield from _repeated_keys(value, source)
 
 
-def _check_limits(profile: Profile, source: str) -> None:
+def _limit_problems(profile: Profile, source: str) -> Iterator[str]:
     thermal, levels = profile.thermal, profile.frequency.levels_mhz
     if not thermal.release_c < thermal.soft_limit_c < thermal.hard_limit_c:
-        raise ProfileError(
+        yield (
             f"{source}: thermal: limits cross: need release_c < soft_limit_c < hard_limit_c, "
             f"found {thermal.release_c} / {thermal.soft_limit_c} / {thermal.hard_limit_c}"
         )
     if list(levels) != sorted(set(levels)):
-        raise ProfileError(f"{source}: frequency.levels_mhz: list each level once, slowest first")
+        yield f"{source}: frequency.levels_mhz: list each level once, slowest first"
     if profile.frequency.control == "nvpmodel" and len(profile.frequency.modes) != len(levels):
-        raise ProfileError(f"{source}: frequency.modes: name one power mode for each level")
+        yield f"{source}: frequency.modes: name one power mode for each level"
     low_s, high_s = profile.watchdog.range_s
     if not low_s <= profile.watchdog.timeout_s <= high_s:
-        raise ProfileError(
-            f"{source}: watchdog.timeout_s: this watchdog takes {low_s} to {high_s} s"
-        )
+        yield f"{source}: watchdog.timeout_s: this watchdog takes {low_s} to {high_s} s"
     heartbeat = profile.heartbeat
     if heartbeat.timeout_s < 2 * heartbeat.period_s:
-        raise ProfileError(f"{source}: heartbeat.timeout_s: give at least two periods")
+        yield f"{source}: heartbeat.timeout_s: give at least two periods"
 
 
 def _explain(message: str, source: str, tree: yaml.Node | None, kind: type) -> str:

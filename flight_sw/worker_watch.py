@@ -5,6 +5,7 @@ is never waited for. Pure: bytes and the process's state come in, bytes and a wi
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from flight_sw.errors import DecodeError
 from flight_sw.inference.worker_messages import (
@@ -20,6 +21,7 @@ from flight_sw.inference.worker_messages import (
     Run,
     encode,
 )
+from flight_sw.profile import Inference
 
 PING_PERIOD_S = 0.25
 LOAD_TIMEOUT_S = 60.0  # a 0.6 B language model takes 34 s to prove
@@ -46,13 +48,23 @@ class WorkerWatch:
         models: slot → directory of the staged compiled model.
         job_timeout_s: longest run before the worker counts as hung.
         ping_timeout_s: longest silence of an idle worker.
+        start_timeout_s, load_timeout_s: longest start, and longest load and proof of one model.
     """
 
-    def __init__(self, models: dict[int, str], job_timeout_s: float, ping_timeout_s: float) -> None:
+    def __init__(
+        self,
+        models: dict[int, str],
+        job_timeout_s: float,
+        ping_timeout_s: float,
+        start_timeout_s: float = START_TIMEOUT_S,
+        load_timeout_s: float = LOAD_TIMEOUT_S,
+    ) -> None:
         self.restarts = -1  # the first start is no restart
         self._models = models
         self._job_timeout_s = job_timeout_s
         self._ping_timeout_s = ping_timeout_s
+        self._start_timeout_s = start_timeout_s
+        self._load_timeout_s = load_timeout_s
         self._in_a_row = 0
         self._out = bytearray()
         self._start_due_s = float("-inf")
@@ -65,6 +77,17 @@ class WorkerWatch:
         self._started_s = self._busy_since_s = float("-inf")
         self._ping_sent_s: float | None = None
         self._ping_due_s = float("-inf")
+
+    @classmethod
+    def within(cls, limits: Inference, models: dict[int, str]) -> Self:
+        """Make one with a profile's limits."""
+        return cls(
+            models,
+            limits.job_timeout_s,
+            limits.ping_timeout_s,
+            limits.start_timeout_s,
+            limits.load_timeout_s,
+        )
 
     @property
     def ready(self) -> bool:
@@ -144,9 +167,10 @@ class WorkerWatch:
         if not alive:
             return "not running" if self.restarts < 0 else "crashed"
         if not self._up:
-            return "did not start" if now - self._started_s > START_TIMEOUT_S else None
+            return "did not start" if now - self._started_s > self._start_timeout_s else None
         if self._loading is not None:
-            return "hung while loading" if now - self._busy_since_s > LOAD_TIMEOUT_S else None
+            late = now - self._busy_since_s > self._load_timeout_s
+            return "hung while loading" if late else None
         if self._run is not None:
             return "hung in a job" if now - self._busy_since_s > self._job_timeout_s else None
         silent = self._ping_sent_s is not None and now - self._ping_sent_s > self._ping_timeout_s

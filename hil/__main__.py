@@ -85,15 +85,17 @@ def emulate(
     ] = None,
 ) -> None:
     """Start the emulated board alone, on a pseudo-terminal that behaves like its UART."""
-    from hil.emulator.process import run_emulator
     from hil.emulator.settings import EmulatorOptions
+    from hil.rig.board_section import rig_section
+    from hil.rig.emulators import emulator_of
 
     file = board_files.find_board(profile)
+    run_board = emulator_of(rig_section(board_files.read_board(profile)), profile)
     slots = models or _shipped_slots(link)
     options = EmulatorOptions(
         link=link, profile=file, models=slots, seed=seed, time_scale=time_scale, state=state
     )
-    raise typer.Exit(run_emulator(options))
+    raise typer.Exit(run_board(options))
 
 
 @app.command(rich_help_panel="Fly by hand, in three terminals")

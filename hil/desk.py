@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from flight_sw.devices.storage import read_key_file, write_key_file
-from flight_sw.errors import KeyFileError
+from flight_sw.errors import KeyFileError, ProfileError
+from flight_sw.profile import profile_problems
 from flight_sw.space_link.keys import KeySet, format_keys, new_keys, parse_keys
 from hil import board_files, places
 
@@ -85,12 +86,25 @@ def board_show(name: Annotated[str, typer.Argument(help="Profile name or file.")
 
 @board_app.command("check")
 def board_check(file: Annotated[str, typer.Argument(help="Profile name or file.")]) -> None:
-    """Read a profile strictly and say what is wrong with it, with line and field."""
+    """Read a profile strictly and say all that is wrong with it, each with line and field."""
+    path = board_files.find_board(file)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    problems = profile_problems(text, str(path))
+    for problem in problems[:-1]:
+        typer.echo(f"vanallen: {problem}", err=True)
+    if problems:
+        raise ProfileError(problems[-1])
     profile = board_files.read_board(file)
     if profile.emulated is not None:
         from hil.emulator.settings import read_profile
 
-        read_profile(board_files.find_board(file))
+        read_profile(path)
+    from hil.rig.board_section import rig_section
+
+    rig_section(profile)
     typer.echo(f"{file}: {profile.name}, a sound {profile.use} profile")
 
 

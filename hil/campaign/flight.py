@@ -27,11 +27,7 @@ from hil.scenario import Scenario
 
 BITS = 8
 BOOT_S = 10.0
-BOARD_UP_S = 30.0  # boot, import of onnxruntime and proofs on a busy machine
-MODELS_S = 60.0
 TICK_S = 0.02
-STALLED_S = 20.0  # without one more answer: what has not come will not come
-SETTLE_S = 15.0
 HOUSEKEEPING_S = 0.25
 CHECK_S = 0.5
 QUIET_S = 0.3
@@ -68,6 +64,7 @@ class FlightDirector:
         self, stack: Stack, scenario: Scenario, workload: Workload, recorder: Recorder, story: Story
     ) -> None:
         self._stack = stack
+        self._patience = stack.patience
         self._ground: Ground = stack.ground
         self._scenario = scenario
         self._workload = workload
@@ -140,8 +137,8 @@ class FlightDirector:
         since_s = self._recorder.now_s
         self._recorder.ground("To NOMINAL: the board gets power")
         self._ground.send("set-mode", mode="NOMINAL").done()
-        self._need("board up", lambda: self._seen("board-up", since_s), BOARD_UP_S)
-        self._need("models loaded", self._models_told, MODELS_S)
+        self._need("board up", lambda: self._seen("board-up", since_s), self._patience.board_up_s)
+        self._need("models loaded", self._models_told, self._patience.models_s)
         count = len(self._workload.models)
         protected = sum(model.protected for model in self._recorder.models.values())
         self._step(
@@ -216,7 +213,7 @@ class FlightDirector:
 
     def _drain(self, timeline: Timeline, feeder: Feeder, start_s: float, jobs: int) -> bool:
         last, last_s = -1, self._recorder.now_s
-        while self._recorder.now_s - last_s < STALLED_S:
+        while self._recorder.now_s - last_s < self._patience.stalled_s:
             self._tick(timeline, feeder, self._recorder.now_s - start_s)
             if self._recorder.answered != last:
                 last, last_s = self._recorder.answered, self._recorder.now_s
@@ -225,7 +222,7 @@ class FlightDirector:
         return False
 
     def _confirm(self, timeline: Timeline, feeder: Feeder, start_s: float) -> bool:
-        end_s = self._recorder.now_s + SETTLE_S
+        end_s = self._recorder.now_s + self._patience.settle_s
         self._recorder.ground("scrub-now: read every protected page once more")
         while self._recorder.now_s < end_s:
             try:

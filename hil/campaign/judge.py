@@ -229,7 +229,7 @@ def _judge_process(
         if flight.board != "UP":
             return Judged(fault, injection, Outcome.DEAD, f"the board ended {flight.board}")
         return Judged(fault, injection, Outcome.HANG, "no recovery was reported")
-    bound = BOUND_S[fault.kind]
+    bound = max(BOUND_S[fault.kind], flight.recovery_s.get(fault.kind, 0.0))
     if answer.at_s - injection.at_s > bound:
         why = f"recovery took longer than its bound of {bound:g} s"
         return Judged(fault, injection, Outcome.HANG, why, answer.at_s)

@@ -110,6 +110,7 @@ class Flight:
         ended_s: when the flight ended.
         mode: the mode last reported.
         board: the board's state last reported.
+        recovery_s: by fault kind, how long this board may take where it is slower than most.
     """
 
     plan: tuple[Planned, ...]
@@ -123,3 +124,4 @@ class Flight:
     ended_s: float
     mode: str
     board: str
+    recovery_s: Mapping[str, float] = field(default_factory=dict)

@@ -21,14 +21,16 @@ from rich.console import Console
 from flight_sw.errors import VanAllenError
 from flight_sw.profile import Profile
 from hil.board_files import find_board, read_board
+from hil.campaign.board_kind import compares_bits, compile_for, sentence, settled
 from hil.campaign.flight import FlightDirector, Flown
 from hil.campaign.folder import RunFolder, make_folder
 from hil.campaign.judge import final_answers, judge
+from hil.campaign.patience import patience
 from hil.campaign.plots import Traces
 from hil.campaign.record import Flight, JobCounts
 from hil.campaign.recorder import Recorder
 from hil.campaign.report import Report, ResultLine, write_report
-from hil.campaign.stack import Setup, compile_models, start_stack
+from hil.campaign.stack import Setup, start_stack
 from hil.campaign.story import Story, quiet_console
 from hil.campaign.summary import Outcome, summarise, table
 from hil.campaign.workload import Workload, golden_answers, make_workload, say_result
@@ -106,7 +108,7 @@ def run(request: RunRequest) -> int:
     console = quiet_console() if request.as_json else Console(highlight=False)
     story = Story(console, flight.scenario.duration_s)
     story.say(f"{flight.scenario.title} · board {request.board}, seed {request.seed}")
-    compiled = compile_models(flight.workload.models, story.say)
+    compiled = compile_for(flight.profile, flight.workload.models, story.say)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = make_folder(request.out, stamp, flight.scenario.name, request.seed)
     began_s = time.monotonic()
@@ -124,7 +126,7 @@ def run(request: RunRequest) -> int:
         except VanAllenError as error:
             return _report_failure(error, folder, request)
     outcome = _judge(flight, flown, recorder, link, time.monotonic() - began_s)
-    _tell(outcome, folder, story, request)
+    _tell(outcome, folder, story, flight)
     return OK if outcome.passed else FAILED
 
 
@@ -149,13 +151,16 @@ def _judge(
     flight: _Flight, flown: Flown, recorder: Recorder, link: LinkCounts, wall_s: float
 ) -> Outcome:
     golden = golden_answers(flight.workload)
+    answers = tuple(recorder.answers)
+    if not compares_bits(flight.profile):
+        answers = settled(answers, golden, flight.workload)
     submitted = flown.admitted | set(flown.refused)
     last, thermal = recorder.housekeeping.get(1), flight.profile.thermal
     record = Flight(
         plan=flown.plan,
         injections=tuple(recorder.injections),
         events=tuple(recorder.events),
-        answers=tuple(recorder.answers),
+        answers=answers,
         jobs=JobCounts(
             submitted=frozenset(submitted),
             withdrawn=frozenset(recorder.withdrawn),
@@ -167,6 +172,7 @@ def _judge(
         ended_s=flown.ended_s,
         mode=str(last.values["mode"]) if last else "unknown",
         board=str(last.values["board"]) if last else "unknown",
+        recovery_s=patience(flight.profile).recovery_s,
     )
     return Outcome(
         scenario=flight.scenario,
@@ -183,7 +189,8 @@ def _judge(
     )
 
 
-def _tell(outcome: Outcome, folder: RunFolder, story: Story, request: RunRequest) -> None:
+def _tell(outcome: Outcome, folder: RunFolder, story: Story, flight: _Flight) -> None:
+    request = flight.request
     summary = summarise(outcome)
     encoded = msgspec.json.format(msgspec.json.encode(summary), indent=1)
     folder.summary.write_bytes(encoded + b"\n")
@@ -191,7 +198,7 @@ def _tell(outcome: Outcome, folder: RunFolder, story: Story, request: RunRequest
         title=outcome.scenario.title,
         passed=outcome.passed,
         summary=summary,
-        declared=_declared(outcome),
+        declared=_declared(outcome, sentence(flight.profile)),
         rerun=request.command,
         traces=_traces(outcome),
         verdict=outcome.verdict,
@@ -212,7 +219,7 @@ def _tell(outcome: Outcome, folder: RunFolder, story: Story, request: RunRequest
         sys.stdout.write(encoded.decode() + "\n")
 
 
-def _declared(outcome: Outcome) -> list[str]:
+def _declared(outcome: Outcome, board_line: str) -> list[str]:
     scenario, upsets = outcome.scenario, outcome.scenario.upsets
     population = outcome.flown.population
     weights, voted = upsets.acceleration.weights, upsets.acceleration.voted
@@ -221,10 +228,6 @@ def _declared(outcome: Outcome) -> list[str]:
         f"{weights:,.0f} in {population.weights_bits:,} bits of live weights and times {voted:,.0f} "
         f"in {population.voted_bits:,} bits of voted state. The counts hold for this sampling, "
         "not for an orbit."
-    )
-    board_line = (
-        "The board is emulated: its flight software is the real one and runs on this machine's "
-        "processor; heat, power, clock, supply and watchdog are models."
     )
     heat_line = f"Heat runs {scenario.time_scale:g} times faster than the flight software's clock."
     lines = [heat_line, upset_line, board_line, "Reports carry the time of their arrival."]

@@ -25,6 +25,7 @@ from flight_sw.radiation.native import crc32c
 from flight_sw.space_link.keys import KeySet, format_keys, new_keys
 from hil.campaign.children import Child
 from hil.campaign.folder import RunFolder
+from hil.campaign.patience import Patience, patience
 from hil.campaign.workload import ModelToFly
 from hil.faults.rig_client import RigClient
 from hil.ground.archive import Archive
@@ -68,6 +69,7 @@ class Stack:
     emulator: Child
     controller: Child
     weights: dict[str, Path]
+    patience: Patience
 
     def check(self) -> None:
         """Raise StackFailed if one of the programs has ended."""
@@ -106,7 +108,7 @@ def start_stack(setup: Setup) -> Iterator[Stack]:
             Archive(setup.folder.telemetry),
         )
         stack.callback(ground.close)
-        running = Stack(ground, rig, emulator, controller, weights)
+        running = Stack(ground, rig, emulator, controller, weights, patience(setup.profile))
         _connect(running)
         yield running
 

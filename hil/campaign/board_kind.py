@@ -1,0 +1,83 @@
+"""What a flight must know of the board it flies on: who compiles for it, how its answers compare.
+
+The emulated board computes on this machine's own processor; the emulated Pi on one of another kind,
+and some fifty times slower.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from flight_sw.errors import UserError
+from flight_sw.profile import Profile
+from hil.applications.golden import within_tolerance
+from hil.campaign.record import Answer
+from hil.campaign.stack import compile_models
+from hil.campaign.workload import ModelToFly, Workload
+from hil.rig.board_section import rig_section
+from hil.rig.qemu_pi.compile import compile_on_pi
+from hil.rig.qemu_pi.image import find
+from hil.rig.qemu_pi.process import image_folder
+
+TOLERANCE = 1e-5  # absolute, or relative above 1: fp32 on another processor differs by some 1e-7
+
+
+def compile_for(
+    profile: Profile, models: Iterable[ModelToFly], say: Callable[[str], None]
+) -> dict[int, Path]:
+    """By slot, the folder of the model compiled for this board's processor.
+
+    Raises:
+        ModelError: a model cannot be compiled.
+        UserError: the board's image has not been built, or nothing emulates the board.
+    """
+    kind = rig_section(profile).emulator
+    if kind == "process":
+        return compile_models(models, say)
+    if kind == "none":
+        raise UserError(
+            f"board {profile.name} is a real one: start its node, then fly it with `vanallen fly`; "
+            "`run` flies emulated boards: emulated, qemu-raspberry-pi-3"
+        )
+    image = find(image_folder())
+    if image is None:
+        raise UserError("no card for the emulated Raspberry Pi; run: vanallen board qemu-pi build")
+    flown = list(models)
+    kept = compile_on_pi([one.path for one in flown], image, image_folder() / "models", say)
+    return {one.slot: kept[one.path] for one in flown}
+
+
+def compares_bits(profile: Profile) -> bool:
+    """Whether the golden twin runs on the same kind of processor as the board."""
+    return rig_section(profile).emulator == "process"
+
+
+def settled(
+    answers: Iterable[Answer], golden: Mapping[int, bytes], workload: Workload
+) -> tuple[Answer, ...]:
+    """Answers of another processor: those that agree within `TOLERANCE` get the twin's own bytes."""
+    outputs = {model.slot: model.description.outputs for model in workload.models}
+
+    def one(answer: Answer) -> Answer:
+        twin = golden.get(answer.job)
+        if twin is None or answer.output == twin or answer.slot not in outputs:
+            return answer
+        same = within_tolerance(answer.output, twin, outputs[answer.slot], TOLERANCE)
+        return replace(answer, output=twin) if same else answer
+
+    return tuple(one(answer) for answer in answers)
+
+
+def sentence(profile: Profile) -> str:
+    """What the board of a flight is, for its report."""
+    if compares_bits(profile):
+        return (
+            "The board is emulated: its flight software is the real one and runs on this machine's "
+            "processor; heat, power, clock, supply and watchdog are models."
+        )
+    return (
+        "The board is a Raspberry Pi 3 emulated by QEMU: stock Linux and the real flight software on "
+        "an emulated Arm processor. Functional emulation: not cycle-accurate, no caches; heat, power "
+        f"and supply are models. Results compare with the golden twin within {TOLERANCE:g}, "
+        "because the twin runs on another kind of processor."
+    )

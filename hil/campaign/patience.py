@@ -1,0 +1,47 @@
+"""How long the steps of a flight may take on one board, by what its profile says of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flight_sw.profile import Profile
+
+BOARD_UP_S, MODELS_S, STALLED_S, SETTLE_S = 30.0, 60.0, 20.0, 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Limits in seconds.
+
+    Args:
+        board_up_s: boot, import of onnxruntime on a busy machine.
+        models_s: loads and proofs.
+        stalled_s: without one more answer: what has not come will not come.
+        settle_s: for a scrub pass that confirms the last results.
+        recovery_s: by fault kind, where it is longer than the judge's own bound.
+    """
+
+    board_up_s: float
+    models_s: float
+    stalled_s: float
+    settle_s: float
+    recovery_s: Mapping[str, float]
+
+
+def patience(profile: Profile) -> Patience:
+    """From the profile's own limits; never shorter than what holds for the emulated board."""
+    beat, work = profile.heartbeat, profile.inference
+    ladder_s = beat.timeout_s + 2 * beat.boot_s + profile.supply.off_s + beat.settle_s
+    worker_s = work.job_timeout_s + work.ping_timeout_s
+    bring_up_s = beat.boot_s + work.start_timeout_s
+    return Patience(
+        board_up_s=max(BOARD_UP_S, 2 * beat.boot_s),
+        models_s=max(MODELS_S, work.load_timeout_s + work.start_timeout_s),
+        stalled_s=max(STALLED_S, ladder_s + bring_up_s) if ladder_s > BOARD_UP_S else STALLED_S,
+        settle_s=max(SETTLE_S, beat.boot_s),
+        recovery_s={
+            "board-hang": ladder_s + beat.boot_s,
+            "node-crash": ladder_s,
+            "worker-hang": worker_s + beat.timeout_s,
+            "worker-crash": worker_s,
+        },
+    )

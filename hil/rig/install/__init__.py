@@ -1,0 +1,1 @@
+"""Puts our software on a board, and takes it off again: every edit shown, backed up, reversible."""
