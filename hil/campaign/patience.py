@@ -17,6 +17,7 @@ class Patience:
         models_s: loads and proofs.
         stalled_s: without one more answer: what has not come will not come.
         settle_s: for a scrub pass that confirms the last results.
+        deadline_s: what a job's deadline gains, because recoveries eat so much more of it.
         recovery_s: by fault kind, where it is longer than the judge's own bound.
     """
 
@@ -24,6 +25,7 @@ class Patience:
     models_s: float
     stalled_s: float
     settle_s: float
+    deadline_s: float
     recovery_s: Mapping[str, float]
 
 
@@ -33,15 +35,22 @@ def patience(profile: Profile) -> Patience:
     ladder_s = beat.timeout_s + 2 * beat.boot_s + profile.supply.off_s + beat.settle_s
     worker_s = work.job_timeout_s + work.ping_timeout_s
     bring_up_s = beat.boot_s + work.start_timeout_s
+    is_slow = ladder_s > BOARD_UP_S
     return Patience(
         board_up_s=max(BOARD_UP_S, 2 * beat.boot_s),
-        models_s=max(MODELS_S, work.load_timeout_s + work.start_timeout_s),
-        stalled_s=max(STALLED_S, ladder_s + bring_up_s) if ladder_s > BOARD_UP_S else STALLED_S,
+        models_s=work.load_timeout_s + work.start_timeout_s if is_slow else MODELS_S,
+        stalled_s=ladder_s + bring_up_s + work.load_timeout_s if is_slow else STALLED_S,
         settle_s=max(SETTLE_S, beat.boot_s),
-        recovery_s={
-            "board-hang": ladder_s + beat.boot_s,
-            "node-crash": ladder_s,
-            "worker-hang": worker_s + beat.timeout_s,
-            "worker-crash": worker_s,
-        },
+        deadline_s=2 * (ladder_s + bring_up_s + work.load_timeout_s) if is_slow else 0.0,
+        recovery_s=_recovery_s(ladder_s + beat.boot_s, worker_s) if is_slow else {},
     )
+
+
+def _recovery_s(board_s: float, worker_s: float) -> dict[str, float]:
+    """A hang of the board on top hides the worker's until the board is up again."""
+    return {
+        "board-hang": board_s,
+        "node-crash": board_s,
+        "worker-hang": worker_s + board_s,
+        "worker-crash": worker_s,
+    }

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -136,7 +136,9 @@ def _read(request: RunRequest) -> _Flight:
     profile = read_board(request.board)
     scenario = load_scenario(request.scenario_name)
     workload = make_workload(scenario, request.seed, request.model, request.input_path)
-    return _Flight(request, scenario, profile_file, profile, workload)
+    extra_s = patience(profile).deadline_s
+    jobs = tuple(replace(job, deadline_s=job.deadline_s + extra_s) for job in workload.jobs)
+    return _Flight(request, scenario, profile_file, profile, replace(workload, jobs=jobs))
 
 
 def _fly(
