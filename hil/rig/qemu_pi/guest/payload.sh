@@ -7,4 +7,4 @@ if [ -d /data/compile ]; then
   sync; /bin/busybox poweroff -f
 fi
 exec /usr/bin/python3 -m flight_sw node --profile /data/profile.yaml --port /dev/ttyAMA0 \
-  --models /data/models >> /run/vanallen/node.log 2>&1
+  --models /data/models > /dev/ttyS1 2>&1   # the console, where the rig reads it
