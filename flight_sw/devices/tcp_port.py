@@ -13,6 +13,7 @@ from flight_sw.errors import LinkLost, PortError
 MAX_CLIENTS = 4
 OUT_BUFFER_BYTES = 262_144  # a client further behind than this is dropped
 READ_BYTES = 65_536
+CLIENT_READ_BYTES = 16_384  # of one client in one step: four floods at once cost a step about 20 ms
 CONNECT_TIMEOUT_S = 1.0
 
 
@@ -120,7 +121,7 @@ class _Client:
     def read(self) -> bytes | None:
         """Return bytes, nothing, or None when the client has left."""
         try:
-            return self.socket.recv(READ_BYTES) or None
+            return self.socket.recv(CLIENT_READ_BYTES) or None
         except BlockingIOError:
             return b""
         except OSError:
