@@ -171,49 +171,9 @@ uint32_t VA_FN(crc16)(const uint8_t *data, size_t length, uint32_t crc)
     return VA_FN(crc16_sliced)(data, length, VA_FN(crc16_sliced)(tail, 16, 0));
 }
 
-#elif defined(VA_HAVE_NEON) && VA_WIDTH == 16
+#elif defined(VA_HAVE_NEON) && !defined(VA_PLAIN)
 
-/* Boards differ inside one instruction set: a Pi 2-4 has CRC32 but no PMULL, a Pi 5 or Jetson both. */
-__attribute__((target("arch=armv8-a+crc"))) static uint32_t
-VA_FN(crc32c_instruction)(const uint8_t *data, size_t length, uint32_t crc)
-{
-    for (; length >= 8; length -= 8, data += 8) {
-        uint64_t word;
-        memcpy(&word, data, 8);
-        crc = __builtin_aarch64_crc32cx(crc, word);
-    }
-    for (; length > 0; length--, data++)
-        crc = __builtin_aarch64_crc32cb(crc, *data);
-    return crc;
-}
-
-__attribute__((target("arch=armv8-a+crc"))) static uint32_t
-VA_FN(crc32_instruction)(const uint8_t *data, size_t length, uint32_t crc)
-{
-    for (; length >= 8; length -= 8, data += 8) {
-        uint64_t word;
-        memcpy(&word, data, 8);
-        crc = __builtin_aarch64_crc32x(crc, word);
-    }
-    for (; length > 0; length--, data++)
-        crc = __builtin_aarch64_crc32b(crc, *data);
-    return crc;
-}
-
-VA_INLINE uint32_t VA_FN(crc_long)(const uint32_t table[8][256], const uint64_t keys[7][2],
-                                   const uint8_t *data, size_t length, uint32_t crc)
-{
-    (void)keys;
-    if (!(va_isa_features() & VA_FEATURE_ARM_CRC))
-        return VA_FN(crc_sliced)(table, data, length, crc);
-    return table == va_table_crc32c ? VA_FN(crc32c_instruction)(data, length, crc)
-                                    : VA_FN(crc32_instruction)(data, length, crc);
-}
-
-uint32_t VA_FN(crc16)(const uint8_t *data, size_t length, uint32_t crc)
-{
-    return VA_FN(crc16_sliced)(data, length, crc);
-}
+#include "crc/crc_arm.h"
 
 #else
 

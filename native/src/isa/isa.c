@@ -11,6 +11,7 @@
 
 #if defined(VA_HAVE_NEON) && defined(__linux__)
 #include <sys/auxv.h>
+#define HWCAP_ARM_PMULL (1ul << 4)
 #define HWCAP_ARM_CRC (1ul << 7)
 #endif
 
@@ -93,7 +94,8 @@ static uint32_t machine_features(void)
 static uint32_t machine_features(void)
 {
 #if defined(__linux__)
-    return getauxval(AT_HWCAP) & HWCAP_ARM_CRC ? VA_FEATURE_ARM_CRC : 0;
+    unsigned long has = getauxval(AT_HWCAP);
+    return (has & HWCAP_ARM_CRC ? VA_FEATURE_ARM_CRC : 0) | (has & HWCAP_ARM_PMULL ? VA_FEATURE_ARM_PMULL : 0);
 #else
     return 0;
 #endif

@@ -13,6 +13,7 @@
 /* What differs between machines of one level. */
 #define VA_FEATURE_CLFLUSHOPT 1u
 #define VA_FEATURE_ARM_CRC 2u
+#define VA_FEATURE_ARM_PMULL 4u
 uint32_t va_isa_features(void);
 
 #if defined(VA_HAVE_X86)
