@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flight_sw.errors import PortError, UserError, VanAllenError
-from hil import board_files, places
+from hil import archive_command, board_files, places
 from hil.bench.command import bench
 from hil.desk import Board, Json, board_app, keys_app, read_keys
 from hil.dictionary_export.command import dictionary_app
@@ -33,6 +33,8 @@ app.add_typer(board_app, name="board", rich_help_panel="Bench")
 app.add_typer(model_app, name="model", rich_help_panel="Bench")
 app.add_typer(dictionary_app, name="dictionary", rich_help_panel="Bench")
 app.command(name="bench", rich_help_panel="Bench")(bench)
+app.command(rich_help_panel="Look back")(archive_command.plot)
+app.command(rich_help_panel="Look back")(archive_command.export)
 
 Space = Annotated[str, typer.Option(help="Space link: tcp://HOST:PORT or /dev/PORT@BAUD.")]
 Keys = Annotated[

@@ -34,7 +34,9 @@ PARTS = tuple(
 
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"tests"}),
-    frozenset({"hil.__main__", "hil.bench", "hil.doctor", "hil.model_command"}),
+    frozenset(
+        {"hil.__main__", "hil.bench", "hil.doctor", "hil.archive_command", "hil.model_command"}
+    ),
     frozenset({"hil.desk"}),
     frozenset(
         {
@@ -106,6 +108,7 @@ EDGES = (
     "hil.bench",
     "hil.desk",
     "hil.doctor",
+    "hil.archive_command",
     "hil.model_command",
     "hil.model_proof",
     "tests",
