@@ -24,7 +24,6 @@ app = typer.Typer(
     help="Van Allen: flight software for a compute payload, and the rig that tries to break it.",
     epilog="Start with: vanallen run · Three terminals: emulate, fly, send/watch · Trouble: doctor",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -43,6 +42,18 @@ Keys = Annotated[
 State = Annotated[
     Path | None, typer.Option(help="Folder for durable counters; else below ~/.local/state.")
 ]
+
+
+def _complete_name(incomplete: str) -> list[tuple[str, str]]:
+    from hil.ground.completion import commands
+
+    return commands(incomplete)
+
+
+def _complete_value(ctx: typer.Context, incomplete: str) -> list[str]:
+    from hil.ground.completion import arguments
+
+    return arguments(ctx.params.get("name"), ctx.params.get("values") or [], incomplete)
 
 
 @app.command(rich_help_panel="Fly")
@@ -125,9 +136,15 @@ def fly(
 
 @app.command(rich_help_panel="Fly by hand, in three terminals")
 def send(
-    name: Annotated[str | None, typer.Argument(help="Telecommand.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Telecommand.", show_default=False, autocompletion=_complete_name),
+    ] = None,
     values: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", show_default=False, autocompletion=_complete_value
+        ),
     ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List all telecommands.")] = False,
     about: Annotated[bool, typer.Option("--about", help="Explain NAME and its arguments.")] = False,
