@@ -35,6 +35,7 @@ SPACE_BYTES_MAX = 262_144  # what a space link that names no limit takes in a st
 REFUSALS_PERIOD_S = 1.0
 FRAME_PAUSE_S = 5.0  # a frame that pauses longer than this will not end
 STABLE_S = 60.0  # a boot that has held for so long starts all that was left out
+COUNTERS_RETRY_S = 1.0
 PROOF_S = 10.0  # and if it holds with that too, it was a good one
 
 TC_CEILING, TM_CEILING, BOOT_CONFIRMED = "tc-ceiling", "tm-ceiling", "boot-confirmed"
@@ -113,6 +114,8 @@ class Controller:
         self._refused_told = 0
         self._refused_due_s = float("-inf")
         self._was_too_hot = False
+        self._asked: frozenset[str] = frozenset()
+        self._counters_due_s = float("-inf")
         self._started_s: float | None = None
         self._stable_told = False
 
@@ -191,6 +194,7 @@ class Controller:
             self._raise("vote-repaired", record="payload", bits=self._state.repairs - before)
 
     def _hear_ground(self, now: float, inputs: Inputs) -> None:
+        self._hear_storage(now, inputs)
         security = self._uplink.security
         security.ceiling_confirmed(inputs.stored.get(TC_CEILING, 0))
         self._downlink.security.ceiling_confirmed(inputs.stored.get(TM_CEILING, 0))
@@ -212,6 +216,14 @@ class Controller:
                 elif isinstance(item, BarePacket):
                     self._services.transfers.receive(item.data)
         self._tell_refusals(now)
+
+    def _hear_storage(self, now: float, inputs: Inputs) -> None:
+        """Counters that storage refused are tried again, and told, once a second."""
+        self._stable_told = self._stable_told or BOOT_CONFIRMED in inputs.stored
+        refused = self._asked - inputs.stored.keys()
+        if refused:
+            self._counters_due_s = now + COUNTERS_RETRY_S
+            self._raise("storage-failed", name=min(refused))
 
     def _tell_refusals(self, now: float) -> None:
         refused = self._uplink.refusals.total()
@@ -371,10 +383,11 @@ class Controller:
         if now - started_s > STABLE_S:
             self._services.prove()
         if not self._stable_told and now - started_s > STABLE_S + PROOF_S:
-            self._stable_told = True
-            self._services.functions.held_safe = False
             wanted[BOOT_CONFIRMED] = self._boot.boots
-        return {name: value for name, value in wanted.items() if value is not None}
+        counters = {name: value for name, value in wanted.items() if value is not None}
+        counters = counters if now >= self._counters_due_s else {}
+        self._asked = frozenset(counters)
+        return counters
 
     def _wake_at(self, now: float) -> float:
         return max(now, min(self._services.wake_at(now), self._board.wake_at(now)))

@@ -124,10 +124,10 @@ class ScheduleService:
         return [(entry, check_stored(entry.packet)) for entry in entries]
 
     def wake_at(self, now: float, clock_s: float) -> float:
-        """When the next entry falls due."""
-        if self.marks.releasing or self.marks.fresh:
-            return now
-        return now + max(0.0, self._next_release_s() - clock_s) if self.enabled else _NEVER
+        """When the next entry falls due; while marks are on their way, storage sets the pace."""
+        if not self.enabled or self.marks.releasing:
+            return _NEVER
+        return now + max(0.0, self._next_release_s() - clock_s)
 
     def shift_clock(self, by_s: float) -> None:
         """The payload clock was set: entries keep the moment they would have had."""

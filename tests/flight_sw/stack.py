@@ -149,6 +149,7 @@ class Stack:
         self.housekeeping: dict[int, dict] = {}
         self.counters = {TC_CEILING: 0, TM_CEILING: 0}
         self.storage = StackStorage() if storage is None else storage
+        self.counters_fail = False
         self.unproven: int | None = 1
         self.wall_by_s = 0.0
         settings = link_settings(self.profile)
@@ -281,8 +282,8 @@ class Stack:
         outputs, wake_at = self.controller.step(self.now, inputs)
         assert wake_at >= self.now
         self._saved = self._records.save(outputs.records)
-        self._stored = outputs.counters
-        self.counters.update(outputs.counters)
+        self._stored = {} if self.counters_fail else outputs.counters
+        self.counters.update(self._stored)
         self._to_node += outputs.board
         if outputs.supply != SupplyOrder():
             self.supply.append(outputs.supply)

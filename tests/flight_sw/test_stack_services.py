@@ -338,3 +338,35 @@ def test_record_without_a_whole_copy_costs_that_record_alone(stack, name):
     stack.send("ping")
     stack.run(0.2)
     assert stack.told("alive")
+
+
+def test_counters_that_storage_refuses_are_tried_once_a_second_and_told(stack):
+    """The link goes on with the numbers in hand, does not busy itself with storage, and heals."""
+    stack.counters_fail = True
+    steps = 0
+    for _ in range(300):
+        stack.send("ping")
+        steps += bool(stack.controller._asked)
+        stack.run(0.02)
+    assert 3 <= steps <= 12
+    assert 100 < len(stack.told("alive")) < 300
+    assert "storage-failed" in stack.events
+    stack.counters_fail = False
+    stack.run(1.5)
+    stack.send("ping")
+    answered = len(stack.told("alive"))
+    stack.run(0.2)
+    assert len(stack.told("alive")) > answered
+
+
+def test_failing_storage_does_not_keep_the_payload_awake(stack):
+    """With a release waiting for its mark, the payload sleeps until storage is tried again."""
+    body = stack.telecommand("ping").pack()
+    stack.send("insert-entry", entry=1, group=0, release=stack.clock_s + 1.0, packet=body)
+    stack.run(0.5)
+    stack.storage.fails = True
+    stack.run(2.0)
+    services = stack.controller._services
+    assert services.keeper.unsaved
+    waits = services.wake_at(stack.now) - stack.now
+    assert waits > 0.0
