@@ -108,6 +108,19 @@ def board_check(file: Annotated[str, typer.Argument(help="Profile name or file."
     typer.echo(f"{file}: {profile.name}, a sound {profile.use} profile")
 
 
+@board_app.command("calibrate")
+def board_calibrate(
+    log: Annotated[Path, typer.Argument(help="CSV: time_s, temp_c, power_w, frequency_mhz.")],
+    board: Board = "emulated",
+    out: Annotated[Path, typer.Option(help="Profile to write.")] = Path("calibrated.yaml"),
+    as_json: Json = False,
+) -> None:
+    """Fit heat and power to a recorded run, plot the fit, and write a profile with it."""
+    from hil.calibrate_command import calibrate_command
+
+    raise typer.Exit(calibrate_command(log, board, out, as_json=as_json))
+
+
 def read_keys(path: Path) -> KeySet:
     """The keys in a file.
 

@@ -38,6 +38,7 @@ ORDER: tuple[frozenset[str], ...] = (
         {"hil.__main__", "hil.bench", "hil.doctor", "hil.archive_command", "hil.model_command"}
     ),
     frozenset({"hil.desk"}),
+    frozenset({"hil.calibrate_command"}),
     frozenset(
         {
             "hil.campaign",
