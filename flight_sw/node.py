@@ -24,6 +24,7 @@ from flight_sw.worker_watch import Restarted, WorkerNews, WorkerWatch
 ANSWERS_REMEMBERED = 4096
 CONTACT_LOST_S = 5.0  # without orders for so long, the board goes to its coolest level by itself
 SCRUB_SLICE_S = 0.05
+SCRUB_SLICES = 20  # of a pass, so that a slow one needs no more wake-ups
 SCRUB_PAGES_MAX = 4096  # per step: 16 MiB, some milliseconds
 RELOADS_MAX = 3  # loads repeated because a flip fell into one
 
@@ -326,15 +327,17 @@ class Node:
         self._channel.send_note(m.encode(beat))
 
     def _choose_level(self, now: float) -> int | None:
-        contact = self._contact_s is not None and now - self._contact_s < CONTACT_LOST_S
-        level = int(self._order.read()["level"]) if contact else 0
+        patience_s = max(CONTACT_LOST_S, 3 * self._profile.heartbeat.period_s)
+        lost = self._contact_s is None or now - self._contact_s >= patience_s
+        level = 0 if lost else int(self._order.read()["level"])
         if level == self._level_set:
             return None
         self._level_set = level
         return level
 
     def _wake_at(self, now: float) -> float:
-        scrub_at = now + SCRUB_SLICE_S if self._models.slots else float("inf")
+        slice_s = max(SCRUB_SLICE_S, self._order.read()["scrub_pass_ms"] / SCRUB_SLICES / 1000)
+        scrub_at = now + slice_s if self._models.slots else float("inf")
         return min(
             self._beat_due_s, scrub_at, self._worker.wake_at(now), self._channel.wake_at(now)
         )

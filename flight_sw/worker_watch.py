@@ -23,7 +23,7 @@ from flight_sw.inference.worker_messages import (
 )
 from flight_sw.profile import Inference
 
-PING_PERIOD_S = 0.25
+PINGS_PER_TIMEOUT = 4
 LOAD_TIMEOUT_S = 60.0  # a 0.6 B language model takes 34 s to prove
 START_TIMEOUT_S = 15.0  # first import of onnxruntime on a small board
 RESTARTS_IN_A_ROW_MAX = 5
@@ -65,6 +65,7 @@ class WorkerWatch:
         self._ping_timeout_s = ping_timeout_s
         self._start_timeout_s = start_timeout_s
         self._load_timeout_s = load_timeout_s
+        self._ping_period_s = ping_timeout_s / PINGS_PER_TIMEOUT
         self._in_a_row = 0
         self._out = bytearray()
         self._start_due_s = float("-inf")
@@ -137,7 +138,7 @@ class WorkerWatch:
 
     def wake_at(self, now: float) -> float:
         """When the watch has something to do by itself."""
-        return now + PING_PERIOD_S
+        return now + self._ping_period_s
 
     def _listen(self, received: bytes, news: list[WorkerNews]) -> str | None:
         try:
@@ -187,7 +188,7 @@ class WorkerWatch:
             self._ping(now)
 
     def _ping(self, now: float) -> None:
-        self._ping_sent_s, self._ping_due_s = now, now + PING_PERIOD_S
+        self._ping_sent_s, self._ping_due_s = now, now + self._ping_period_s
         self._out += encode(Ping(self.restarts))
 
     def _restarted(self, now: float) -> None:

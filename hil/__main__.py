@@ -80,6 +80,45 @@ def run(
     raise typer.Exit(run_command(board, scenario, seed, model, input_path, out, as_json))
 
 
+@app.command(rich_help_panel="Fly")
+def simulate(
+    orbit: Annotated[str, typer.Option(help="Shipped orbit, or a .yaml file.")] = "leo-550",
+    days: Annotated[float, typer.Option(help="How long to fly, in days.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same flight, bit for bit.")] = 1,
+    board: Board = "emulated",
+    vehicle: Annotated[str, typer.Option(help="Shipped spacecraft, or a .yaml file.")] = (
+        "cubesat-12u"
+    ),
+    level: Annotated[str, typer.Option(help="Cross-sections: low, nominal or high.")] = "nominal",
+    acceleration: Annotated[float, typer.Option(min=0, help="Of memory hits.")] = 1e5,
+    crash_acceleration: Annotated[float, typer.Option(min=0, help="Of crashes.")] = 10.0,
+    jobs_per_day: Annotated[float, typer.Option(min=0, max=5000)] = 144.0,
+    storm: Annotated[list[str] | None, typer.Option(help="Solar storm, such as S3@6.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/simulation"),
+    as_json: Json = False,
+) -> None:
+    """Fly days in orbit in seconds: the whole stack in virtual time, with Sun, heat and particles."""
+    from hil.environment.solar_storm import parse_storm
+    from hil.simulation.command import simulate_command
+    from hil.simulation.flight import FlightOptions
+
+    if level not in ("low", "nominal", "high"):
+        raise UserError(f"--level {level}: write low, nominal or high")
+    options = FlightOptions(
+        orbit=orbit,
+        days=days,
+        seed=seed,
+        board=board,
+        vehicle=vehicle,
+        level=level,
+        acceleration=acceleration,
+        device_acceleration=crash_acceleration,
+        jobs_per_day=jobs_per_day,
+        storms=tuple(parse_storm(text) for text in storm or []),
+    )
+    raise typer.Exit(simulate_command(options, out, as_json=as_json))
+
+
 @app.command(rich_help_panel="Fly by hand, in three terminals")
 def emulate(
     link: Annotated[Path, typer.Option(help="Where the board's serial port shall appear.")],

@@ -2,7 +2,7 @@
 
 Rates are cross-section times flux, with a low, nominal and high value each and its source, because no
 proton data per bit of the memories in question are public. Arrivals are a Poisson process whose rate
-follows the orbit. `acceleration` multiplies all rates; who uses it has to print it.
+follows the orbit. An acceleration multiplies rates; who uses one has to print it.
 """
 
 from collections.abc import Iterator
@@ -51,6 +51,9 @@ class Effect(StrEnum):
     BOARD_HANG = "board-hang"
     WORKER_CRASH = "worker-crash"
     LATCH_UP = "latch-up"
+
+
+IN_MEMORY = frozenset({Effect.WEIGHT_FLIP, Effect.WEIGHT_BURST, Effect.VOTE_FLIP})
 
 
 class CrossSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -108,12 +111,18 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How to draw the hits of one flight."""
+    """How to draw the hits of one flight.
+
+    Args:
+        acceleration: of hits in memory; a real board has far more of it than one model's weights.
+        device_acceleration: of crashes and latch-ups.
+    """
 
     radiation: Radiation
     targets: Targets
     level: Level = "nominal"
     acceleration: float = 1.0
+    device_acceleration: float = 1.0
     storms: tuple[SolarStorm, ...] = ()
 
 
@@ -149,7 +158,11 @@ def rates_per_s(exposure: Exposure) -> dict[Effect, float]:
         Effect.WORKER_CRASH: radiation.worker_crash.at(exposure.level),
         Effect.LATCH_UP: radiation.latch_up.at(exposure.level),
     }
-    return {effect: rate * exposure.acceleration for effect, rate in raw.items()}
+    return {
+        effect: rate
+        * (exposure.acceleration if effect in IN_MEMORY else exposure.device_acceleration)
+        for effect, rate in raw.items()
+    }
 
 
 def arrivals(exposure: Exposure, conditions: Conditions, seed: int) -> list[Hit]:

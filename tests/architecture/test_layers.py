@@ -45,6 +45,7 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.model_proof",
             "hil.scenario",
             "hil.shipped_slots",
+            "hil.simulation",
             "hil.suite",
             "hil.training",
         }
@@ -112,6 +113,7 @@ EDGES = (
     "hil.archive_command",
     "hil.model_command",
     "hil.model_proof",
+    "hil.simulation.command",
     "tests",
 )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hil.kernel import poisson_arrivals, stream
+from hil.kernel import Actor, Timeline, poisson_arrivals, stream
 
 FIRST_NUMBERS = [77788472, 3821309517, 4276674267]
 SEEDS = st.integers(min_value=0, max_value=2**63)
@@ -60,3 +60,17 @@ def test_an_impossible_rate_is_refused(rate, until):
     """A wrong rate is an error, not a plan without end."""
     with pytest.raises(ValueError, match="out of range"):
         poisson_arrivals(stream(1, "a"), rate, 0, until)
+
+
+def test_actors_are_stepped_in_order_of_time_and_of_asking() -> None:
+    """Ties go to who asked first; an earlier wish replaces a later one; nothing runs in the past."""
+    timeline, seen = Timeline(), []
+    late, early = (Actor(name, lambda at, name=name: seen.append((name, at))) for name in "ab")
+    timeline.wake(late, 5.0)
+    timeline.wake(early, 5.0)
+    timeline.wake(late, 3.0)
+    timeline.call(5.0, "c", lambda at: timeline.wake(early, 1.0))
+    timeline.run(10.0)
+    assert seen == [("a", 3.0), ("b", 5.0), ("b", 5.0)]
+    assert timeline.now_s == 10.0
+    assert timeline.steps == 4

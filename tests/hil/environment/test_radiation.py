@@ -78,13 +78,20 @@ def test_arrivals_follow_the_orbit(radiation, days) -> None:
 def test_the_same_seed_gives_the_same_hits_and_effects_are_independent(radiation, days) -> None:
     """Another memory size shifts nothing but memory hits."""
     one, again = (
-        arrivals(Exposure(radiation, LPDDR4_4_GIB, acceleration=50), days, 3) for _ in (0, 1)
+        arrivals(
+            Exposure(radiation, LPDDR4_4_GIB, acceleration=50, device_acceleration=50), days, 3
+        )
+        for _ in (0, 1)
     )
     assert one == again
-    other = arrivals(Exposure(radiation, Targets(10, 10), acceleration=50), days, 3)
+    other = arrivals(
+        Exposure(radiation, Targets(10, 10), acceleration=50, device_acceleration=50), days, 3
+    )
     hangs = [[h for h in hits if h.effect is Effect.BOARD_HANG] for hits in (one, other)]
     assert hangs[0] == hangs[1]
-    assert one != arrivals(Exposure(radiation, LPDDR4_4_GIB, acceleration=50), days, 4)
+    assert one != arrivals(
+        Exposure(radiation, LPDDR4_4_GIB, acceleration=50, device_acceleration=50), days, 4
+    )
 
 
 def test_every_effect_is_a_fault_that_can_be_injected() -> None:

@@ -1,0 +1,313 @@
+"""One flight in virtual time: who talks to whom, what the particles hit, and what is remembered.
+
+Everything that happens is an actor on one timeline. The trace hash covers every byte on both links, with
+its time, so two flights with equal hashes were the same flight.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from os import getpid
+from typing import Any
+
+from flight_sw.board_watch import SupplyOrder
+from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs
+from flight_sw.link_profile import link_settings
+from flight_sw.profile import Profile
+from flight_sw.space_link.keys import KeySet, reserved_test_keys
+from flight_sw.store.record_store import RecordStore
+from hil.environment.radiation import IN_MEMORY, Effect, Hit
+from hil.faults.catalog import Fault, FaultKind
+from hil.faults.flip import flip_fault
+from hil.faults.regions import Region
+from hil.kernel import Actor, Timeline, stream
+from hil.simulation.board import VirtualBoard
+from hil.simulation.ground import VirtualGround
+from hil.simulation.pace import Pace
+
+BITS_PER_BYTE = 10  # start and stop bit
+SUPPLY_PERIOD_S = 10.0
+SAMPLE_S = 60.0
+OPERATOR_S = 600.0  # how often the operator looks whether the payload is in SAFE
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job: when it goes up, to which model, and until when its answer counts."""
+
+    id: int
+    at_s: float
+    slot: int
+    input: bytes
+    deadline_s: float
+
+
+@dataclass(slots=True)
+class Landed:
+    """A hit and what it found."""
+
+    hit: Hit
+    void: str
+
+
+@dataclass(slots=True)
+class Log:
+    """What a flight leaves behind; `samples` are the true state of the plant each `SAMPLE_S`."""
+
+    events: list[tuple[float, str, str]] = field(default_factory=list)
+    housekeeping: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    results: dict[int, tuple[float, bytes]] = field(default_factory=dict)
+    withdrawn: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    samples: list[tuple[float, ...]] = field(default_factory=list)
+    landed: list[Landed] = field(default_factory=list)
+    modes: list[tuple[float, str]] = field(default_factory=list)
+    operator_actions: int = 0
+
+
+class MemoryStorage:
+    """Blobs that survive the controller."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def read(self, name: str) -> bytes | None:
+        """What was written last."""
+        return self._blobs.get(name)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Durable at once."""
+        self._blobs[name] = content
+
+
+class Mission:
+    """The stack of one flight; `run` it to its end.
+
+    Args:
+        profile: with its periods as they are to be flown (see `Pace`).
+        board: the emulated board.
+        utc_s: time of day at the start, for stamps only.
+    """
+
+    def __init__(
+        self, profile: Profile, board: VirtualBoard, seed: int, pace: Pace, utc_s: float
+    ) -> None:
+        self.timeline = Timeline()
+        self.log = Log()
+        self.board = board
+        self._profile, self._pace, self._utc_s = profile, pace, utc_s
+        self._digest = hashlib.sha256()
+        self._keys: KeySet = reserved_test_keys()
+        self._records = RecordStore(MemoryStorage())
+        session = int(stream(seed, "controller-session").integers(1, 2**32))
+        self._controller = Controller(profile, self._keys, Boot(1, "simulated", 0, 0, session))
+        settings = link_settings(profile)
+        self.ground = VirtualGround(self._keys, settings, profile.spacecraft.apid, self._hear)
+        self._counters = {TC_CEILING: 0, TM_CEILING: 0}
+        self._stored: dict[str, int] = {}
+        self._saved: frozenset[str] = frozenset()
+        self._to_controller = b""
+        self._supply_due_s = 0.0
+        self._hung_at_s = 0.0
+        self._brain = Actor("controller", self._step_controller)
+        self._node = Actor("board", self._step_board)
+
+    def run(self, duration_s: float) -> Iterator[float]:
+        """Fly; yields the time reached now and then, for a progress bar."""
+        timeline = self.timeline
+        timeline.wake(self._brain, 0.0)
+        timeline.call(0.0, "sample", self._sample)
+        timeline.call(1.0, "operator", self._begin)
+        timeline.call(OPERATOR_S, "operator", self._operate)
+        span_s = max(duration_s / 200, 600.0)
+        reached_s = 0.0
+        while reached_s < duration_s:
+            reached_s = min(reached_s + span_s, duration_s)
+            timeline.run(reached_s)
+            yield reached_s
+        self.board.physics.advance_to(duration_s)
+
+    @property
+    def trace_hash(self) -> str:
+        """Digest of every byte on both links, with its time."""
+        return self._digest.hexdigest()
+
+    def plan_jobs(self, jobs: list[Job]) -> None:
+        """Send each job up at its time."""
+        for job in jobs:
+            self.timeline.call(job.at_s, "job", partial(self._submit, job))
+
+    def plan_hits(self, hits: list[Hit]) -> None:
+        """Let each particle hit at its time."""
+        for hit in hits:
+            self.timeline.call(hit.at_s, "hit", partial(self._strike, hit))
+
+    def _step_controller(self, now: float) -> None:
+        board_in, self._to_controller = self._to_controller, b""
+        uplink = self.ground.take_uplink()
+        supply_on = current_a = None
+        if now >= self._supply_due_s:
+            self._supply_due_s = now + SUPPLY_PERIOD_S
+            self.board.physics.advance_to(now)
+            supply_on = self.board.physics.switched_on
+            current_a = self.board.physics.current_a
+        inputs = Inputs(
+            utc_s=self._utc_s + now,
+            space=((1, uplink),) if uplink else (),
+            connections=(1,),
+            board=board_in,
+            supply_on=supply_on,
+            current_a=current_a,
+            stored=self._stored,
+            saved=self._saved,
+        )
+        outputs, wake_at = self._controller.step(now, inputs)
+        self._saved = self._records.save(outputs.records)
+        self._stored = outputs.counters
+        self._counters.update(outputs.counters)
+        self._note(now, b"S", outputs.space)
+        self._note(now, b"B", outputs.board)
+        if outputs.supply != SupplyOrder():
+            self._switch(now, outputs.supply)
+        if outputs.board:
+            self.timeline.call(
+                now + self._line_s(outputs.board),
+                "line",
+                partial(self._arrive_at_board, outputs.board),
+            )
+        if outputs.space:
+            self.ground.receive(outputs.space)
+        self.timeline.wake(self._brain, wake_at)
+
+    def _step_board(self, now: float) -> None:
+        serial, wake_at = self.board.step(now)
+        self._note(now, b"N", serial)
+        if serial:
+            self.timeline.call(
+                now + self._line_s(serial),
+                "line",
+                partial(self._arrive_at_controller, serial),
+            )
+        if wake_at != float("inf"):
+            self.timeline.wake(self._node, wake_at)
+
+    def _arrive_at_board(self, data: bytes, now: float) -> None:
+        if self.board.running:
+            self.board.serial_in += data
+            self.timeline.wake(self._node, now)
+
+    def _arrive_at_controller(self, data: bytes, now: float) -> None:
+        self._to_controller += data
+        self.timeline.wake(self._brain, now)
+
+    def _switch(self, now: float, order: SupplyOrder) -> None:
+        if order.on is not None:
+            self.board.switch(now, on=order.on)
+        if order.pulse_reset:
+            self.board.reset(now)
+        self.timeline.wake(self._node, now)
+
+    def _line_s(self, data: bytes) -> float:
+        return len(data) * BITS_PER_BYTE / self._profile.serial.baud
+
+    def _note(self, now: float, who: bytes, data: bytes) -> None:
+        if data:
+            self._digest.update(b"%s%.6f:%d:" % (who, now, len(data)) + data)
+
+    def _begin(self, now: float) -> None:
+        """What an operator does first: slow telemetry down, set the scrub, start work."""
+        for structure in (1, 2, 3):
+            self.ground.send(
+                "set-housekeeping-period", structure=structure, period=self._pace.housekeeping_s
+            )
+        self.ground.send("set-parameter", parameter="scrub_pass", value=self._pace.scrub_pass_s)
+        self.ground.send("set-mode", mode="NOMINAL")
+        self.timeline.wake(self._brain, now)
+
+    def _operate(self, now: float) -> None:
+        """Lead a payload that gave its board up out of SAFE again, once there is power."""
+        energy = self.board.physics.vehicle.energy
+        charged = self.board.physics.battery.charge >= energy.restart_charge
+        if self.log.modes and self.log.modes[-1][1] == "SAFE" and charged:
+            self.log.operator_actions += 1
+            self.ground.send("set-mode", mode="NOMINAL")
+            self.timeline.wake(self._brain, now)
+        self.timeline.call(now + OPERATOR_S, "operator", self._operate)
+
+    def _submit(self, job: Job, now: float) -> None:
+        self.ground.send(
+            "submit-job",
+            job=job.id,
+            model=job.slot,
+            protection="standard",
+            priority=1,
+            deadline=job.deadline_s,
+            input=job.input,
+        )
+        self.timeline.wake(self._brain, now)
+
+    def _strike(self, hit: Hit, now: float) -> None:
+        self.board.physics.advance_to(now)
+        void = self._apply(now, hit)
+        self.log.landed.append(Landed(hit, void))
+        self.timeline.wake(self._node, now)
+
+    def _apply(self, now: float, hit: Hit) -> str:
+        """Do what the hit does; why it does nothing, or an empty text."""
+        board = self.board
+        if hit.effect is Effect.LATCH_UP:
+            board.physics.latch_up_a = hit.level
+            return "" if board.physics.powered else "board off"
+        if not board.running or board.node is None:
+            return "board not running"
+        if hit.effect in IN_MEMORY:
+            regions = [
+                Region(r.name, getpid(), r.address, r.length) for r in board.node.memory_regions()
+            ]
+            kind = FaultKind(hit.effect.value)
+            fault = Fault(len(self.log.landed), kind, now, hit.place, hit.second)
+            return flip_fault(fault, regions)[0]
+        if hit.effect is Effect.WORKER_CRASH:
+            board.worker.crash()
+            return ""
+        board.hung = True
+        bite_s = now + self._profile.watchdog.timeout_s
+        self.timeline.call(bite_s, "watchdog", self._bite)
+        return ""
+
+    def _bite(self, now: float) -> None:
+        if self.board.hung:
+            self.board.reset(now)
+            self.timeline.wake(self._node, now)
+
+    def _sample(self, now: float) -> None:
+        physics = self.board.physics
+        physics.advance_to(now)
+        self.log.samples.append(
+            (
+                now,
+                physics.temp_c,
+                physics.mount_c,
+                physics.power_w,
+                physics.battery.charge,
+                physics.clock_mhz,
+            )
+        )
+        self.timeline.call(now + SAMPLE_S, "sample", self._sample)
+
+    def _hear(self, name: str, values: Any) -> None:
+        now, log = self.timeline.now_s, self.log
+        if name.startswith("event:"):
+            log.events.append((now, name[6:], values["says"]))
+            if name == "event:mode-changed":
+                log.modes.append((now, values["after"]))
+        elif name == "housekeeping:1":
+            log.housekeeping.append((now, dict(values)))
+        elif name == "result":
+            log.results[int(values["job"])] = (now, bytes(values["output"]))
+        elif name == "withdrawal":
+            log.withdrawn += 1
+            log.results.pop(int(values["job"]), None)
+        elif name == "job-failed":
+            log.failed[int(values["job"])] = str(values["reason"])

@@ -1,0 +1,94 @@
+"""The inference worker inside the simulation: results are real, durations come from the profile.
+
+The very class of the worker process answers, with onnxruntime computing on the live weights; only its
+clock is replaced by a model of the board: a fixed part and multiply-adds at the current clock.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+
+from flight_sw.inference.worker import Worker
+from flight_sw.inference.worker_messages import (
+    Done,
+    Load,
+    Reply,
+    Request,
+    RequestDecoder,
+    Run,
+    encode,
+)
+from hil.emulator.settings import Work
+
+PING_S = 0.001
+
+
+class VirtualWorker:
+    """One worker process as the node sees it, on virtual time.
+
+    Args:
+        work: the board's speed.
+        macs: multiply-adds of one run by slot.
+        top_mhz: clock at which `work` holds.
+    """
+
+    def __init__(self, work: Work, macs: Mapping[int, int], top_mhz: float) -> None:
+        self.alive = False
+        self.hung = False
+        self.busy_until_s = 0.0
+        self.runs = 0
+        self.busy_s = 0.0
+        self._work = work
+        self._macs = macs
+        self._top_mhz = top_mhz
+        self._worker = Worker()
+        self._requests = RequestDecoder()
+        self._waiting: deque[tuple[float, bytes]] = deque()
+
+    def start(self) -> None:
+        """A fresh process: no models, nothing waiting."""
+        self.alive, self.hung = True, False
+        self.busy_until_s = 0.0
+        self._worker, self._requests = Worker(), RequestDecoder()
+        self._waiting.clear()
+
+    def crash(self) -> None:
+        """It dies, and what it was doing with it."""
+        self.alive = False
+        self._waiting.clear()
+
+    def send(self, data: bytes, now_s: float, clock_mhz: float) -> None:
+        """Take requests; each answer is ready when the work before it and its own are done."""
+        if not self.alive or self.hung:
+            return
+        for request in self._requests.feed(data):
+            reply = self._worker.handle(request)
+            duration_s = self._duration_s(request, clock_mhz)
+            self.busy_until_s = max(self.busy_until_s, now_s) + duration_s
+            self._waiting.append((self.busy_until_s, encode(self._timed(reply, duration_s))))
+            if isinstance(request, Run):
+                self.runs += 1
+                self.busy_s += duration_s
+
+    def receive(self, now_s: float) -> bytes:
+        """Answers that are ready."""
+        out = b""
+        while self._waiting and self._waiting[0][0] <= now_s and not self.hung:
+            out += self._waiting.popleft()[1]
+        return out
+
+    def next_s(self) -> float:
+        """When the next answer is ready."""
+        return self._waiting[0][0] if self._waiting and not self.hung else float("inf")
+
+    def _duration_s(self, request: Request, clock_mhz: float) -> float:
+        slower = self._top_mhz / max(clock_mhz, 1.0)
+        if isinstance(request, Run):
+            macs = self._macs.get(request.slot, 0)
+            return (self._work.overhead_s + macs / self._work.macs_per_s) * slower
+        return self._work.load_s * slower if isinstance(request, Load) else PING_S
+
+    @staticmethod
+    def _timed(reply: Reply, duration_s: float) -> Reply:
+        if isinstance(reply, Done):
+            return Done(reply.job_id, reply.output, duration_s)
+        return reply

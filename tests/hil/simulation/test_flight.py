@@ -1,0 +1,95 @@
+"""The whole stack in virtual time: deterministic, honest about faults, and cheap when quiet."""
+
+import json
+
+import pytest
+
+from flight_sw.errors import UserError
+from hil.environment.radiation import Effect
+from hil.simulation.command import simulate_command
+from hil.simulation.flight import FlightOptions, availability, fly, rerun, summary
+from hil.simulation.mission import Log
+from hil.simulation.report import render
+
+BUSY = FlightOptions(
+    days=0.06, seed=11, jobs_per_day=500, acceleration=5e7, device_acceleration=6e3
+)
+
+
+@pytest.fixture(scope="module")
+def busy():
+    """An orbit and a bit, with many hits."""
+    return fly(BUSY)
+
+
+def test_the_same_seed_is_the_same_flight(busy) -> None:
+    """Flown twice, every byte on both links is the same; another seed is another flight."""
+    assert summary(fly(BUSY)) == summary(busy)
+    other = fly(FlightOptions(days=0.02, seed=12, jobs_per_day=200))
+    again = fly(FlightOptions(days=0.02, seed=13, jobs_per_day=200))
+    assert other.mission.trace_hash != again.mission.trace_hash
+
+
+def test_hits_land_and_no_answer_is_wrong(busy) -> None:
+    """Memory was hit, boards crashed and came back, and every answer equals its golden twin."""
+    figures = summary(busy)
+    assert figures["hits"]["landed"] > 5
+    assert figures["hits"]["by_effect"][Effect.WEIGHT_FLIP.value] > 2
+    assert figures["hits"]["landed"] + figures["hits"]["void"] == figures["hits"]["planned"]
+    assert figures["jobs"]["wrong"] == 0
+    assert figures["jobs"]["answered"] > 0.7 * figures["jobs"]["submitted"]
+    names = {name for _, name, _ in busy.log.events}
+    assert names & {"page-corrected", "page-rebuilt"}
+    assert figures["boots"] > 1
+
+
+def test_without_scrub_wrong_answers_are_seen() -> None:
+    """The simulation can see failure: unprotected weights under the same particles give errors."""
+    from hil.simulation.pace import Pace
+
+    unscrubbed = FlightOptions(
+        days=0.06, seed=11, jobs_per_day=500, acceleration=5e7, pace=Pace(scrub_pass_s=3600.0)
+    )
+    flight = fly(unscrubbed)
+    figures = summary(flight)
+    assert figures["jobs"]["wrong"] + figures["jobs"]["withdrawn"] > 0
+
+
+def test_books_close_and_the_report_stands_alone(busy) -> None:
+    """Heat is accounted for; the page needs no other file and names the line that flies it again."""
+    figures = summary(busy)
+    assert abs(figures["heat_lost_j"]) < 1.0
+    page = render(busy)
+    assert rerun(BUSY).replace("+", "&#x2B;") in page or rerun(BUSY) in page
+    assert page.count("<svg") == 2
+    assert "http://www.w3.org" in page
+    assert 'src="http' not in page
+    for line in busy.declared:
+        assert line.split(";")[0] in page
+
+
+def test_a_quiet_hour_costs_hundreds_of_steps_and_not_tens_of_thousands() -> None:
+    """A stack with nothing to do is stepped when something is due."""
+    flight = fly(FlightOptions(days=0.05, jobs_per_day=0, acceleration=0, device_acceleration=0))
+    per_hour = flight.mission.timeline.steps / 1.2
+    assert per_hour < 3000
+    assert summary(flight)["mode_at_end"] == "NOMINAL"
+
+
+def test_availability_counts_working_modes() -> None:
+    """Time in SAFE and before the first mode is down time."""
+    log = Log(modes=[(10.0, "NOMINAL"), (60.0, "SAFE"), (80.0, "DEGRADED")])
+    assert availability(log, 100.0) == pytest.approx(0.7)
+
+
+def test_the_command_writes_its_files_and_tells_mistakes(tmp_path, capsys) -> None:
+    """Summary and report are written; bad options are one line."""
+    options = FlightOptions(days=0.02, jobs_per_day=100, acceleration=0)
+    assert simulate_command(options, tmp_path / "out", as_json=True) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
+    with pytest.raises(UserError, match="more than 0"):
+        simulate_command(FlightOptions(days=0), tmp_path, as_json=True)
+    with pytest.raises(UserError, match="did you mean `leo-550`"):
+        simulate_command(FlightOptions(orbit="leo-505"), tmp_path, as_json=True)
