@@ -4,7 +4,8 @@ Shall: report every enabled event, in order, at no more than the parameter `even
 over a restart which events are disabled; show every event, disabled or not, to event-action (ST[19]).
 How verified: tests/flight_sw/services/test_st05_events.py.
 Off nominal: a storm of events fills a queue of EVENTS_WAITING_MAX; what does not fit is counted and
-reported as one `events-dropped`. Severity HIGH takes the place of the newest lower one.
+reported as one `events-dropped`. Severity HIGH takes the place of the newest lower one, and INFO may
+fill only half of the queue.
 Not provided: filters by severity; an event is disabled by its name.
 """
 
@@ -92,9 +93,13 @@ class EventService:
             self._seen.append(event)
         if event.definition.name in self._disabled:
             return
+        severity = event.definition.severity
+        if severity is Severity.INFO and len(self._waiting) >= EVENTS_WAITING_MAX // 2:
+            self._dropped += 1
+            return
         if len(self._waiting) >= EVENTS_WAITING_MAX:
             self._dropped += 1
-            if event.definition.severity is not Severity.HIGH:
+            if severity is not Severity.HIGH:
                 return
             self._drop_newest_below_high()
         self._waiting.append(event)

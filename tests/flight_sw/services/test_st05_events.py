@@ -70,3 +70,14 @@ def test_event_action_sees_disabled_events_and_is_bounded():
         service.put(happening("released", mhz=1800, temp=50.0))
     assert len(service.take_seen()) == SEEN_MAX
     assert service.take_seen() == []
+
+
+def test_news_leaves_half_of_the_queue_to_trouble():
+    """A thousand pieces of news cost no warning that comes after them."""
+    service = EventService()
+    for _ in range(1000):
+        service.put(happening("released", mhz=1800, temp=50.0))
+    for _ in range(EVENTS_WAITING_MAX // 2):
+        service.put(happening("check-repaired", region="a", page=1, bits=1))
+    seen = [report for second in range(300) for report in service.take(float(second), 10)]
+    assert sum(report.subtype == Severity.LOW.value for report in seen) == EVENTS_WAITING_MAX // 2

@@ -1,0 +1,129 @@
+"""The controller as a process, killed and started again: what it had promised, it keeps."""
+
+import os
+import pty
+import socket
+import subprocess
+import sys
+import time
+import tty
+from pathlib import Path
+
+import pytest
+
+from flight_sw.dictionary.telecommands import BY_NAME
+from flight_sw.profile import parse_profile
+from flight_sw.space_link.keys import format_keys, new_keys
+from flight_sw.space_link.packet import Telecommand
+from hil.ground.client import Ground
+from hil.ground.reports import Declared, EventReport
+
+BOARDS = Path(__file__).parents[2] / "boards"
+PINGS = 6
+
+
+class Payload:
+    """A controller without a board, on a port of its own, and its ground."""
+
+    def __init__(self, folder: Path) -> None:
+        text = (BOARDS / "emulated.yaml").read_text().replace("kind: sysfs", "kind: none")
+        self.folder = folder
+        self.profile_file = folder / "board.yaml"
+        self.profile_file.write_text(text)
+        self.profile = parse_profile(text, "board.yaml")
+        self.keys = new_keys(1, os.urandom(64))
+        self.key_file = folder / "keys.json"
+        self.key_file.touch(0o600)
+        self.key_file.write_text(format_keys(self.keys))
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.url = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Ground:
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "flight_sw", "controller"),
+                *("--profile", str(self.profile_file), "--space", self.url),
+                *("--board-port", os.ttyname(self._slave), "--keys", str(self.key_file)),
+                *("--state", str(self.folder / "state")),
+            ]
+        )
+        ground = Ground(self.url, self.keys, self.folder / "ground", self.profile)
+        ground.connect(20.0)
+        return ground
+
+    def stop(self, *, kill: bool = False) -> None:
+        assert self.process is not None
+        if kill:
+            self.process.kill()
+        else:
+            self.process.terminate()
+        self.process.wait(10)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.stop(kill=True)
+        os.close(self._master)
+        os.close(self._slave)
+
+    def packet(self, name: str, **values) -> bytes:
+        command = BY_NAME[name]
+        apid, data = self.profile.spacecraft.apid, command.encode(values)
+        return Telecommand(apid, 1, command.service, command.subtype, data).pack()
+
+
+@pytest.fixture
+def payload(tmp_path):
+    payload = Payload(tmp_path)
+    yield payload
+    payload.close()
+
+
+def dumped(ground):
+    return [
+        r.values["offset"]
+        for r in ground.reports
+        if isinstance(r, Declared) and r.name == "region-dump"
+    ]
+
+
+def boot_cause(ground):
+    """Of the newest boot; the event went out before the ground was there, so it is fetched."""
+    ground.send("retrieve-store", store="events", since=0.0, until=1e10).done()
+    ground.expect(event="retrieval-done", within_s=5, fresh=True)
+    return [e.values["cause"] for e in ground.reports if getattr(e, "name", "") == "booted"][-1]
+
+
+def test_schedule_and_parameters_survive_kill_nine(payload):
+    """Killed between insertion and release: each entry runs once after the restart, none before."""
+    ground = payload.start()
+    ground.send("set-parameter", parameter="event_rate", value=33).done()
+    first_s = time.time() + 3.0
+    for entry in range(PINGS):
+        body = payload.packet("dump-region", region="voted-a:payload", offset=entry, length=1)
+        release = first_s + 0.1 * entry
+        ground.send("insert-entry", entry=entry, group=0, release=release, packet=body).done()
+    payload.stop(kill=True)
+    assert dumped(ground) == []
+    ground.close()
+    ground = payload.start()
+    assert boot_cause(ground) == "crash"
+    ground.wait_until(lambda: len(dumped(ground)) >= PINGS, 10.0)
+    ground.wait_until(lambda: False, 0.5)
+    assert dumped(ground) == list(range(PINGS))
+    ground.send("report-parameter", parameter="event_rate").done()
+    assert any(getattr(report, "value", None) == 33 for report in ground.reports)
+    payload.stop()
+    ground.close()
+    ground = payload.start()
+    assert boot_cause(ground) == "command"
+    ground.wait_until(lambda: False, 0.5)
+    assert dumped(ground) == []
+    assert not any(
+        isinstance(report, EventReport) and report.name == "schedule-interrupted"
+        for report in ground.reports
+    )
+    ground.close()
