@@ -149,14 +149,11 @@ def _python_figures() -> dict[str, Any]:
     fastcrc, isal, reedsolo = (_peer(name) for name in ("fastcrc", "isal.isal_zlib", "reedsolo"))
     figures: dict[str, Any] = {
         "call_overhead_us": _call_overhead_us(),
-        "goal_call_overhead_us": 2.0,
     }
-    replicas = [
-        np.frombuffer(data * (PYTHON_TMR_BYTES // SMALL), np.uint8).copy() for _ in range(3)
-    ]
-    figures["tmr_vs_numpy"] = _versus(
-        lambda: native.tmr_scrub(*replicas), lambda: _numpy_scrub(replicas)
-    )
+    for key, times in (("tmr_vs_numpy", PYTHON_TMR_BYTES // SMALL), ("tmr_vs_numpy_256k", 1)):
+        figures[key] = _numpy_ratio(
+            [np.frombuffer(data * times, np.uint8).copy() for _ in range(3)]
+        )
     crcs: dict[str, tuple[Callable[[], Any], Callable[[], Any] | None]] = {
         "crc32c_vs_fastcrc": (
             lambda: native.crc32c(data),
@@ -176,6 +173,11 @@ def _python_figures() -> dict[str, Any]:
     figures["rs_encode_vs_reedsolo"] = None if reedsolo is None else _reedsolo_ratio(reedsolo)
     figures["slice_longest_ms"] = _slice_ms()
     return figures
+
+
+def _numpy_ratio(replicas: list[Any]) -> float:
+    repeat = max(1, SMALL * 20 // replicas[0].size)
+    return _versus(lambda: native.tmr_scrub(*replicas), lambda: _numpy_scrub(replicas), repeat)
 
 
 def _numpy_scrub(replicas: list[Any]) -> int:
