@@ -23,6 +23,7 @@ from flight_sw.devices.reopening_port import ReopeningPort
 from flight_sw.devices.storage import FileStorage, read_key_file
 from flight_sw.devices.supply import NoSupply, Supply, SysfsSupply
 from flight_sw.devices.tcp_port import TcpListener
+from flight_sw.devices.udp_port import UdpListener
 from flight_sw.errors import KeyFileError, PortError, StoreError
 from flight_sw.on_board import RECORD_NAMES, Stored
 from flight_sw.profile import Profile
@@ -264,7 +265,7 @@ class _SerialSpacePort:
 
 def _space_port(url: str, profile: Profile, clock: SystemClock) -> _SpacePort:
     parts = urlsplit(url)
-    if parts.scheme != "tcp":
+    if parts.scheme not in ("tcp", "udp"):
         port = ReopeningPort.serial(url, profile.serial.baud, clock)
         port.check()
         return _SerialSpacePort(port)
@@ -273,7 +274,11 @@ def _space_port(url: str, profile: Profile, clock: SystemClock) -> _SpacePort:
     except ValueError:
         number = None
     if not parts.hostname or number is None:
-        raise PortError(f"{url}: not a space link; write tcp://127.0.0.1:5540 or a serial port")
+        raise PortError(
+            f"{url}: not a space link; write tcp://127.0.0.1:5540, udp://127.0.0.1:5540 or a serial port"
+        )
+    if parts.scheme == "udp":
+        return UdpListener(parts.hostname, number, clock)
     return TcpListener(parts.hostname, number)
 
 

@@ -202,7 +202,7 @@ class TcpClient:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if host != "localhost" and not _is_loopback(host):
+    if host != "localhost" and not is_loopback(host):
         raise PortError(f"{host}: not a loopback address; use 127.0.0.1 and an SSH tunnel")
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -220,7 +220,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address, not a name, stays on this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flight_sw.link_profile import link_settings
 from flight_sw.devices.tcp_port import TcpListener
 from flight_sw.dictionary.events import EVENT_NAMES, EVENTS
 from flight_sw.dictionary.field import Value, encode
 from flight_sw.dictionary.telecommands import find
 from flight_sw.dictionary.telemetry import BY_NAME, HOUSEKEEPING
+from flight_sw.link_profile import link_settings
 from flight_sw.profile import Profile, parse_profile
 from flight_sw.space_link.keys import KeySet, new_keys
 from flight_sw.space_link.link import TcReceiver, TmSender

@@ -302,12 +302,14 @@ def test_nobody_there_is_a_port_error(keys: KeySet, profile: Profile, tmp_path: 
         ground.connect(within_s=0.05)
 
 
-@pytest.mark.parametrize("url", ["tcp://127.0.0.1", "tcp://:1", "udp://h:1", "", "/dev/x@fast"])
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1", "tcp://:1", "http://h:1", "", "/dev/x@fast"])
 def test_a_wrong_address_shows_the_right_forms(
     keys: KeySet, profile: Profile, tmp_path: Path, url: str
 ) -> None:
     """An address that cannot be read is refused with an example of each form."""
-    with pytest.raises(PortError, match=r"write tcp://127.0.0.1:5540 or /dev/ttyUSB0@921600"):
+    with pytest.raises(
+        PortError, match=r"write tcp://127.0.0.1:5540, udp:// likewise, or /dev/ttyUSB0@921600"
+    ):
         Ground(url, keys, tmp_path, profile)
 
 
