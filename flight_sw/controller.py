@@ -327,14 +327,19 @@ class Controller:
             return self._health(now)
         if structure == 2:
             return self._traffic()
+        if structure == 4:
+            counts = self._uplink.refusals.as_mapping()
+            return {f"frames_refused_{reason.name.lower()}": n for reason, n in counts.items()}
         return self._services.values() | {"tm_dropped": self._downlink.dropped}
 
     def _readings(self, now: float) -> Readings:
         """Everything that housekeeping knows, when somebody asks."""
 
         def read() -> dict[str, Value]:
-            values = [self._values(structure, now) for structure in HOUSEKEEPING]
-            return {**values[0], **values[1], **values[2], **self._services.parameters.values()}
+            values: dict[str, Value] = dict(self._services.parameters.values())
+            for structure in HOUSEKEEPING:
+                values |= self._values(structure, now)
+            return values
 
         return read
 

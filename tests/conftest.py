@@ -5,6 +5,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
+
+# A busy computer is no defect: what must be fast is measured by the benches.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 T = TypeVar("T")
 DEADLINE_S = 10.0

@@ -1,8 +1,9 @@
-"""Housekeeping structures 1 to 3 (ST[03]): what the payload reports of itself without being asked."""
+"""Housekeeping structures 1 to 4 (ST[03]): what the payload reports of itself without being asked."""
 
 from flight_sw.dictionary.field import Field, Kind
 from flight_sw.dictionary.reason import Reason
 from flight_sw.mode import Mode
+from flight_sw.space_link.refusal import Refusal
 
 BOOT_PLANS = ("FULL", "REQUIRED_ONLY", "SAFE")
 MODES = tuple(mode.name for mode in Mode)
@@ -54,5 +55,9 @@ HOUSEKEEPING: dict[int, tuple[Field, ...]] = {
         Field("files_complete", Kind.U8, "file slots with a verified file"),
         Field("tm_dropped", Kind.U32, "telemetry packets that found no room"),
         *(Field(f"refused_{r.name.lower()}", Kind.U32, f"refusals: {r.name}") for r in Reason),
+    ),
+    4: tuple(
+        Field(f"frames_refused_{r.name.lower()}", Kind.U32, f"frames refused by the link: {r.name}")
+        for r in Refusal
     ),
 }

@@ -13,11 +13,13 @@ from flight_sw.dictionary.parameters import PARAMETERS
 # Readings that mean nothing while the board is off or silent.
 OF_THE_BOARD = frozenset({"temp", "temp_known", "power", "frequency", "pages_checked"})
 
+COUNTS_OF_REFUSALS = ("refused_", "frames_refused_")  # one for each reason; too many to name
+
 _FIELDS: tuple[Field, ...] = tuple(
     field
     for fields in HOUSEKEEPING.values()
     for field in fields
-    if field.kind not in (Kind.TEXT, Kind.BYTES) and not field.name.startswith("refused_")
+    if field.kind not in (Kind.TEXT, Kind.BYTES) and not field.name.startswith(COUNTS_OF_REFUSALS)
 )
 POOL: dict[str, Field] = {
     **{field.name: field for field in _FIELDS},

@@ -25,7 +25,7 @@ from flight_sw.services.report import Report, report
 
 FIRST_PERIOD_S = 1.0
 SLOW_PERIOD_S = 10.0
-PERIODS_S = {3: SLOW_PERIOD_S}
+PERIODS_S = {3: SLOW_PERIOD_S, 4: SLOW_PERIOD_S}
 PARAMETERS_MAX = 32  # in one structure
 
 _Change = Callable[[int], None]

@@ -232,6 +232,11 @@ def test_replay_is_refused_also_after_a_restart(flying):
     flying.run(1.5)
     assert len(flying.told("alive")) == answered
     assert flying.housekeeping[2]["frames_refused"] == 1
+    flying.send("report-housekeeping", structure=4)
+    flying.sender.security.jump_to(flying.housekeeping[2]["tc_counter_next"])
+    flying.send("report-housekeeping", structure=4)
+    flying.run(0.2)
+    assert flying.housekeeping[4]["frames_refused_replay"] >= 1
     assert any("REPLAY" in sentence for sentence in flying.sentences)
 
 

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from flight_sw.dictionary.field import NAMES_MAX, Field, Kind, decode, encode, parse
 from flight_sw.dictionary.parameters import PARAMETER_NAMES
-from flight_sw.dictionary.pool import OF_THE_BOARD, POOL, POOL_NAMES, as_number, numbers
+from flight_sw.dictionary.pool import (
+    COUNTS_OF_REFUSALS,
+    OF_THE_BOARD,
+    POOL,
+    POOL_NAMES,
+    as_number,
+    numbers,
+)
 from flight_sw.dictionary.stored import STORED_BYTES_MAX, check_stored
 from flight_sw.dictionary.telecommands import COMMANDS, CRITICAL_NAMES
 from flight_sw.dictionary.telemetry import HOUSEKEEPING
@@ -22,7 +29,7 @@ def test_pool_holds_every_number_the_payload_reports():
         field.name
         for fields in HOUSEKEEPING.values()
         for field in fields
-        if not field.name.startswith("refused_")
+        if not field.name.startswith(COUNTS_OF_REFUSALS)
     }
     assert set(POOL_NAMES) == wanted | set(PARAMETER_NAMES)
     assert len(POOL_NAMES) <= 256

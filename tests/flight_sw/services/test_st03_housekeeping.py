@@ -13,17 +13,17 @@ NAMES = "temp,mode,event_rate"
 
 
 def test_housekeeping_comes_once_per_period():
-    """Each structure is due at once; 1 and 2 then once per second, 3 every ten."""
+    """Each structure is due at once; 1 and 2 then once per second, 3 and 4 every ten."""
     service = HousekeepingService()
     due = [service.due(tick / 10) for tick in range(31)]
-    assert [sorted(d) for d in due if d] == [[1, 2, 3], [1, 2], [1, 2], [1, 2]]
+    assert [sorted(d) for d in due if d] == [[1, 2, 3, 4], [1, 2], [1, 2], [1, 2]]
 
 
 def test_housekeeping_after_a_gap_comes_once():
     """A process that was stopped for an hour sends one report, not 3,600."""
     service = HousekeepingService()
     service.due(0.0)
-    assert sorted(service.due(3600.0)) == [1, 2, 3]
+    assert sorted(service.due(3600.0)) == [1, 2, 3, 4]
     assert service.due(3600.5) == []
 
 
@@ -74,7 +74,7 @@ def test_structure_survives_a_restart(ask, read):
     again = HousekeepingService()
     again.restore(service.image())
     told = {v["structure"]: v for _, v in read(ask(again, "report-structures"))}
-    assert sorted(told) == [1, 2, 3, 16, 17]
+    assert sorted(told) == [1, 2, 3, 4, 16, 17]
     assert (told[17]["enabled"], told[17]["period"], told[17]["parameters"]) == (True, 7.0, "power")
     assert (told[16]["enabled"], told[16]["parameters"]) == (False, NAMES)
 
@@ -107,4 +107,4 @@ def test_damaged_structures_are_a_decode_error(image):
     service = HousekeepingService()
     with pytest.raises(DecodeError):
         service.restore(image)
-    assert service.due(0.0) == [1, 2, 3]
+    assert service.due(0.0) == [1, 2, 3, 4]
