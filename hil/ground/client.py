@@ -18,10 +18,14 @@ from typing import Self, TypeVar
 from flight_sw.dictionary import events, telecommands
 from flight_sw.dictionary.field import Value
 from flight_sw.errors import DecodeError, UserError
+from flight_sw.link_profile import file_apid
 from flight_sw.profile import Profile
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.packet import TC_DATA_BYTES_MAX, Telemetry
+from hil.ground import cfdp_requests as transfer
 from hil.ground.archive import Archive
+from hil.ground.cfdp import GroundFiles
+from hil.ground.cfdp_requests import FILE_S, Progress, unwatched
 from hil.ground.history import History
 from hil.ground.link import GroundLink
 from hil.ground.reports import EventReport, Housekeeping, Report, Stage, Verification, decode_report
@@ -78,6 +82,7 @@ class Ground:
         self.url = url
         self.counts = LinkCounts()
         self._link = GroundLink(url, keys, state, profile)
+        self.files = GroundFiles(profile.spacecraft.id, file_apid(profile))
         self._archive = archive
         self._history = History()
         self._polled = 0
@@ -142,6 +147,19 @@ class Ground:
         Returns the number of bytes. Raises UserError if there is no last telecommand.
         """
         return self._link.replay_last()
+
+    def put_file(
+        self, slot: int, content: bytes, within_s: float = FILE_S, progress: Progress = unwatched
+    ) -> None:
+        """Fill an empty slot of the payload; TransferFailed says why it did not work."""
+        transfer.put(self, slot, content, within_s, progress)
+
+    def get_file(
+        self, slot: int, within_s: float = FILE_S, progress: Progress = unwatched
+    ) -> bytes:
+        """The verified file in a slot; CommandFailed if there is none, TransferFailed if it is lost."""
+        self.send("send-file", slot=slot).done()
+        return transfer.get(self, slot, within_s, progress)
 
     def poll(self, timeout_s: float = 0.0) -> list[Report]:
         """Receive for at most this long and return every report since the last poll."""
@@ -208,7 +226,9 @@ class Ground:
             left_s = end_s - time.monotonic()
             if left_s <= 0:
                 return False
-            self._link.wait(min(left_s, PUMP_S))
+            now_s = time.monotonic()
+            files_s = self.files.wake_at(now_s) - now_s if self._link.has_room_for_files else PUMP_S
+            self._link.wait(max(min(left_s, PUMP_S, files_s), 0.0))
 
     def why_silent(self) -> str:
         """What is known about a missing answer, for the person who waits for it."""
@@ -257,11 +277,14 @@ class Ground:
 
     def _receive(self) -> None:
         packets = self._link.receive()
+        self.files.set_linked(linked=self._link.is_open)
         if self._link.opens != self.counts.connects:
             self.counts.connects = self._link.opens
             self._latest.clear()
         for packet in packets:
             self._take(packet)
+        room = self._link.has_room_for_files
+        self.files.step(time.monotonic(), self._link.send_bare, room=room)
         self.counts.frames_bad = self._link.frames_bad
         if self._archive is not None and time.monotonic() >= self._commit_at_s:
             self._commit_at_s = time.monotonic() + COMMIT_PERIOD_S
@@ -270,6 +293,9 @@ class Ground:
     def _take(self, packet: bytes) -> None:
         self.counts.packets += 1
         try:
+            if self.files.is_file_packet(packet):
+                self.files.receive(packet)
+                return
             telemetry = Telemetry.unpack(packet)
             report = decode_report(telemetry)
         except DecodeError:

@@ -15,7 +15,7 @@ from flight_sw.link_profile import link_settings
 from flight_sw.profile import Profile
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.link import TcSender, TmReceiver
-from flight_sw.space_link.packet import Telecommand
+from flight_sw.space_link.packet import BarePacket, Telecommand
 from flight_sw.space_link.sdls import CEILING_BLOCK, TC_WINDOW, TM_WINDOW
 from hil.ground.address import port_opener
 from hil.ground.link_state import LinkState
@@ -23,6 +23,7 @@ from hil.ground.link_state import LinkState
 OUT_BYTES_MAX = 262_144  # bytes that wait for the port; more are not taken
 KEEP_PERIOD_S = 1.0  # between two writes of the telemetry counter
 RETRY_S = 0.1
+FILE_BYTES_AHEAD = 4_096  # 45 ms at 921,600 baud
 
 
 class GroundLink:
@@ -113,6 +114,17 @@ class GroundLink:
         self._out += raw
         self._flush()
         return telecommand.request_id
+
+    def send_bare(self, packet: BarePacket) -> None:
+        """Send a packet of file transfer; errors as for `send`."""
+        self._reserve()
+        self._out += self._sender.encode(packet)
+        self._flush()
+
+    @property
+    def has_room_for_files(self) -> bool:
+        """Whether a telecommand that follows a few units of a file would still go out soon."""
+        return self._port.is_open and self.is_synced and len(self._out) < FILE_BYTES_AHEAD
 
     def replay_last(self) -> int:
         """Send the last telecommand's bytes again; returns how many.

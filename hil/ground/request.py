@@ -5,6 +5,7 @@ VanAllenError
     ├── CommandRefused   the payload did not accept it; `reason` says why
     ├── CommandFailed    accepted, but not carried out; `reason` says why
     ├── NoAnswer         no verification in time: lost, refused by the link, or nobody is there
+    ├── TransferFailed   a file did not reach the other end
     └── NotSeen          an expected report did not come in time
 """
 
@@ -26,6 +27,10 @@ class GroundError(VanAllenError):
 
 class NoAnswer(GroundError):
     """A telecommand has no verification in time."""
+
+
+class TransferFailed(GroundError):
+    """A file did not reach the other end."""
 
 
 class NotSeen(GroundError):
