@@ -11,12 +11,12 @@ from flight_sw.board_side import BoardSide
 from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
 from flight_sw.commanding import Moment
 from flight_sw.dictionary.field import Value
-from flight_sw.dictionary.telemetry import HOUSEKEEPING
 from flight_sw.downlink import Downlink, Stamp
 from flight_sw.link_profile import link_settings
 from flight_sw.mode import WORKING, Mode, may_change
-from flight_sw.on_board import NOTHING_STORED, Identity, OnBoard, Readings, Stored
+from flight_sw.on_board import NOTHING_STORED, Identity, OnBoard, Stored
 from flight_sw.own_memory import ControllerMemory
+from flight_sw.payload_state import Glance, PayloadState
 from flight_sw.profile import Profile
 from flight_sw.radiation import self_test
 from flight_sw.radiation.boot_guard import BootPlan, BootState, on_boot
@@ -24,7 +24,6 @@ from flight_sw.radiation.protected import MemoryRegion
 from flight_sw.radiation.voted import VotedRecord, VoteLost
 from flight_sw.resources.governor import StaircaseGovernor, StaircaseLimits
 from flight_sw.services.report import Report
-from flight_sw.services.st03_housekeeping import housekeeping_report, own_report
 from flight_sw.services.st05_events import happening
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.link import TcReceiver
@@ -107,6 +106,14 @@ class Controller:
         storage, transfers = self._services.storage, self._services.transfers
         self._downlink = Downlink(keys.tm, settings, boot.tm_ceiling, storage, transfers)
         self._board = BoardSide(profile, boot.session, self._watch, self._services)
+        self._report = PayloadState(
+            self._services,
+            self._board,
+            self._watch,
+            self._uplink,
+            self._downlink,
+            boot.boots,
+        )
         self._governor = StaircaseGovernor(len(profile.frequency.levels_mhz))
         self._connections: frozenset[int] = frozenset()
         self._heard_s: dict[int, float] = {}
@@ -126,7 +133,9 @@ class Controller:
         self._start(now)
         self._vote()
         services.confirm(inputs.saved, now)
-        reports = services.act(Moment(now, clock_s, self.mode), self._readings(now))
+        reports = services.act(
+            Moment(now, clock_s, self.mode), self._report.readings(self._glance(now))
+        )
         self._hear_ground(now, inputs)
         reports += self._board.hear(inputs.board, now, reopened=inputs.board_reopened)
         wanted = self.mode in WORKING
@@ -158,6 +167,10 @@ class Controller:
     def mode(self) -> Mode:
         """The voted mode."""
         return Mode(int(self._state.read()["mode"]))
+
+    def settle(self) -> dict[str, bytes]:
+        """Records to make durable at an orderly end, telemetry of the last seconds included."""
+        return self._services.settle()
 
     def memory_regions(self) -> tuple[MemoryRegion, ...]:
         """The controller's own voted memory, by name and address in this process."""
@@ -313,71 +326,11 @@ class Controller:
 
     def _housekeep(self, now: float) -> list[Report]:
         services = self._services
-        reports = []
-        for number in services.housekeeping.due(now):
-            names = services.housekeeping.names(number)
-            if names:
-                reports.append(own_report(number, names, self._readings(now)()))
-            else:
-                reports.append(housekeeping_report(number, self._values(number, now)))
+        reports = self._report.reports(self._glance(now))
         return reports + services.events.take(now, services.parameters["event_rate"])
 
-    def _values(self, structure: int, now: float) -> dict[str, Value]:
-        if structure == 1:
-            return self._health(now)
-        if structure == 2:
-            return self._traffic()
-        if structure == 4:
-            counts = self._uplink.refusals.as_mapping()
-            return {f"frames_refused_{reason.name.lower()}": n for reason, n in counts.items()}
-        return self._services.values() | {"tm_dropped": self._downlink.dropped}
-
-    def _readings(self, now: float) -> Readings:
-        """Everything that housekeeping knows, when somebody asks."""
-
-        def read() -> dict[str, Value]:
-            values: dict[str, Value] = dict(self._services.parameters.values())
-            for structure in HOUSEKEEPING:
-                values |= self._values(structure, now)
-            return values
-
-        return read
-
-    def _health(self, now: float) -> dict[str, Value]:
-        jobs, temp_c = self._services.jobs, self._board.temp_c(now)
-        counts, beat = self._board.counts, self._board.beat
-        return {
-            "mode": self.mode.name,
-            "board": self._watch.state.name,
-            "temp_known": temp_c is not None,
-            "temp": temp_c or 0.0,
-            "power": beat.power_w or 0.0,
-            "frequency": self._mhz(),
-            "jobs_queued": jobs.queued,
-            "jobs_done": jobs.done,
-            "jobs_unconfirmed": jobs.unconfirmed,
-            "jobs_withdrawn": jobs.withdrawn,
-            "jobs_failed": jobs.failed,
-            "pages_checked": beat.tick,
-            "flips_corrected": counts.corrected,
-            "pages_rebuilt": counts.rebuilt,
-            "votes_repaired": counts.votes,
-        }
-
-    def _traffic(self) -> dict[str, Value]:
-        verification = self._services.commanding.verification
-        return {
-            "boots": self._boot.boots,
-            "tc_accepted": verification.accepted,
-            "tc_rejected": verification.rejected,
-            "frames_refused": self._uplink.refusals.total(),
-            "tc_counter_next": self._uplink.security.next_counter,
-            "board_resets": self._watch.resets,
-            "board_power_cycles": self._watch.power_cycles,
-            "worker_restarts": self._board.counts.worker_restarts,
-            "link_resyncs": self._board.channel.damaged,
-            "link_resends": self._board.channel.resends,
-        }
+    def _glance(self, now: float) -> Glance:
+        return Glance(now, self.mode, self._mhz())
 
     def _wanted_counters(self, now: float) -> dict[str, int]:
         wanted = {

@@ -117,6 +117,7 @@ class _ControllerRunner:
 
     def settle(self) -> None:
         """A run that was ended in order counts as good, however short it was."""
+        self._records.save(self._controller.settle())
         with suppress(StoreError):
             self._runs.end()
             self._boots.confirm()

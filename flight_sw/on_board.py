@@ -171,6 +171,12 @@ class OnBoard:
         self.put(self.large.take_events() + self.files.take_events())
         self.put(self.storage.take_events() + self.time.take_events())
 
+    def settle(self) -> dict[str, bytes]:
+        """Every record that is not durable, at an orderly end."""
+        forever = float("inf")
+        self.storage.step(forever)
+        return self.keeper.wanted(forever)
+
     def wake_at(self, now: float) -> float:
         """When any service has something to do by itself."""
         times = [

@@ -97,7 +97,7 @@ class PacketStore:
 
     def flush(self, now: float) -> None:
         """Let the open segment be stored if it is time."""
-        if now >= self._flush_s:
+        if now >= self._flush_s < float("inf"):
             self._flush_s = float("inf")
             self._open().revision += 1
 

@@ -28,6 +28,7 @@ PARTS = tuple(
         "node_memory",
         "on_board",
         "own_memory",
+        "payload_state",
         "worker_watch",
     )
 )
