@@ -35,7 +35,10 @@ app.command(name="bench", rich_help_panel="Bench")(bench)
 app.command(rich_help_panel="Look back")(archive_command.plot)
 app.command(rich_help_panel="Look back")(archive_command.export)
 
-Space = Annotated[str, typer.Option(help="Space link: tcp://HOST:PORT or /dev/PORT@BAUD.")]
+Space = Annotated[
+    str, typer.Option(help="Space link: tcp:// or udp://HOST:PORT, or /dev/PORT@BAUD.")
+]
+Slot = Annotated[int, typer.Argument(min=1, max=8, help="File slot of the payload, 1 to 8.")]
 Keys = Annotated[
     Path | None, typer.Option(help="Key file; else $VANALLEN_KEYS, else your configuration folder.")
 ]
@@ -232,6 +235,40 @@ def watch(
 
     bench = _bench(space, board, keys, state)
     raise typer.Exit(watch_command.watch(bench, once=once, as_json=as_json))
+
+
+@app.command(rich_help_panel="Fly by hand, in three terminals")
+def put(
+    slot: Slot,
+    file: Annotated[Path, typer.Argument(help="File to send.")],
+    space: Space = DEFAULT_SPACE,
+    board: Board = "emulated",
+    keys: Keys = None,
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Send a file to an empty slot of the payload (CFDP class 2); goes on after an outage."""
+    from hil.ground import cfdp_command
+
+    bench = _bench(space, board, keys, state)
+    raise typer.Exit(cfdp_command.put(bench, slot, file, as_json=as_json))
+
+
+@app.command(rich_help_panel="Fly by hand, in three terminals")
+def get(
+    slot: Slot,
+    file: Annotated[Path, typer.Argument(help="Where to write it; must not exist.")],
+    space: Space = DEFAULT_SPACE,
+    board: Board = "emulated",
+    keys: Keys = None,
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the file in a slot of the payload down (CFDP class 2)."""
+    from hil.ground import cfdp_command
+
+    bench = _bench(space, board, keys, state)
+    raise typer.Exit(cfdp_command.get(bench, slot, file, as_json=as_json))
 
 
 @app.command(rich_help_panel="Bench")

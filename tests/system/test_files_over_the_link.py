@@ -1,5 +1,6 @@
 """A file up and down again through a real controller process, over each kind of space link."""
 
+import json
 import os
 import random
 import socket
@@ -10,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from flight_sw.profile import parse_profile
-from flight_sw.space_link.keys import format_keys, new_keys
+from flight_sw.profile import Profile, parse_profile
+from flight_sw.space_link.keys import KeySet, format_keys, new_keys, parse_keys
 from hil.bench.link import _profile_text
 from hil.campaign.children import Child
 from hil.emulator.cable import Terminal
+from hil.ground import cfdp_command
 from hil.ground.client import Ground
 from hil.ground.request import CommandFailed, TransferFailed
+from hil.ground.send_command import Bench
 
 SLOT = 4
 
@@ -77,3 +80,29 @@ def test_a_file_goes_up_and_comes_down(tmp_path: Path, scheme: str, link: str) -
         with pytest.raises(CommandFailed, match="NO_SUCH_ENTRY"):
             ground.get_file(SLOT + 1)
         assert ground.counts.packets_bad == 0
+
+
+def test_put_and_get_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both commands say what they moved; a second file for the same slot is exit code 1."""
+    mine, back = tmp_path / "mine", tmp_path / "back"
+    mine.write_bytes(random.Random(4).randbytes(5_000))
+    with flying(tmp_path, "tcp", _profile_text()) as ground:
+        bench = Bench(ground.url, ground_keys(tmp_path), tmp_path / "other", profile_of(tmp_path))
+        assert cfdp_command.put(bench, SLOT, mine, as_json=True) == 0
+        assert json.loads(capsys.readouterr().out)["bytes"] == 5_000
+        assert cfdp_command.get(bench, SLOT, back, as_json=False) == 0
+        assert back.read_bytes() == mine.read_bytes()
+        assert cfdp_command.put(bench, SLOT, mine, as_json=False) == 1
+        assert "REFUSED" in capsys.readouterr().err
+
+
+def ground_keys(folder: Path) -> KeySet:
+    """The keys of the controller in this folder."""
+    return parse_keys((folder / "keys.json").read_text(), "keys.json")
+
+
+def profile_of(folder: Path) -> Profile:
+    """The profile of the controller in this folder."""
+    return parse_profile((folder / "profile.yaml").read_text(), "profile.yaml")
