@@ -228,6 +228,12 @@ class FileTransfer:
         if pdu.kind is PduKind.NAK and not _asks_for_the_file(pdu, transfer):
             self.counts.damaged += 1
             return
+        if (
+            pdu.kind is PduKind.ACK
+            and pdu.content.transaction_status == TransactionStatus.TERMINATED
+        ):
+            self._end(transfer, Outcome.FAULT)  # the other end is through with it, for good or ill
+            return
         if pdu.kind is not PduKind.FINISHED:
             self._feed(transfer, pdu)
             return

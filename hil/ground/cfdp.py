@@ -4,7 +4,7 @@ A file from the payload is named by its slot alone; where it is kept is for the 
 the other end. Waits as the rest of the ground does: nothing moves but inside `step`.
 """
 
-import time
+import secrets
 from collections.abc import Callable
 
 from flight_sw.services.cfdp import FileTransfer
@@ -21,12 +21,12 @@ class GroundFiles:
     """File transfers of one ground program with one payload.
 
     Args:
-        first_number: of transactions; the start time of the program will do.
+        first_number: of transactions; by chance, since the payload remembers numbers over programs.
     """
 
     def __init__(self, spacecraft: int, file_apid: int, first_number: int | None = None) -> None:
         settings = TransferSettings(GROUND_ENTITY, payload_entity(spacecraft))
-        first = int(time.time()) if first_number is None else first_number
+        first = secrets.randbits(32) if first_number is None else first_number
         self._transfers = FileTransfer(settings, first, lambda _, size: size <= FILE_BYTES_MAX)
         self._apid = file_apid
         self._sequence = 0

@@ -305,6 +305,18 @@ def test_a_crowded_receiver_takes_a_transfer_later() -> None:
     assert content(3_000) in pair.received()
 
 
+def test_a_number_used_again_ends_at_once() -> None:
+    """A sender whose number the other end has closed before is told so and does not wait in vain."""
+    pair = Pair()
+    pair.source.send(SLOT, content(3_000))
+    pair.run()
+    pair.source = end(1, 2, 1)
+    pair.source.send(SLOT, content(3_000, 9))
+    pair.run(until_s=pair.now + 30)
+    assert pair.outcomes == [*BOTH_DELIVERED, Outcome.FAULT]
+    assert pair.source.under_way == 0
+
+
 def test_a_nak_beyond_the_file_costs_nothing() -> None:
     """A request for 4 GiB of a small file is dropped before a unit is made."""
     pair = Pair()
