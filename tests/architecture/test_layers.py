@@ -46,6 +46,7 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.model_proof",
             "hil.scenario",
             "hil.shipped_slots",
+            "hil.governors",
             "hil.simulation",
             "hil.suite",
             "hil.training",

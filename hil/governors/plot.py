@@ -1,0 +1,45 @@
+"""The whole table of the comparison as one inline SVG: a column of panels for each scenario."""
+
+import io
+from collections.abc import Mapping
+
+OURS, OTHERS, BOUND = "#c2410c", "#64748b", "#15803d"
+PANELS = (
+    ("on_time", "answered rightly in time, share", "on_time_ci"),
+    ("per_joule", "right answers per joule", "per_joule_ci"),
+    ("above_ks", "above the limit, K s", None),
+    ("brown_outs", "brown-outs per run", None),
+    ("lowest_charge", "lowest charge", None),
+)
+
+
+def draw_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """One SVG element; bars with their 95 % intervals, ours in colour."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    names = list(next(iter(table.values())))[::-1]
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vanallen", "font.size": 8}):
+        figure = Figure(figsize=(4.2 * len(table), 2.6 * len(PANELS)), layout="constrained")
+        axes = figure.subplots(len(PANELS), len(table), sharey=True, squeeze=False)
+        for column, (scenario, rows) in enumerate(table.items()):
+            for row, (key, title, spread) in enumerate(PANELS):
+                axis = axes[row][column]
+                values = [rows[name][key] for name in names]
+                errors = [rows[name][spread] for name in names] if spread else None
+                axis.barh(names, values, xerr=errors, color=[_colour(n) for n in names], height=0.7)
+                axis.set_xlabel(title)
+                axis.spines[["top", "right"]].set_visible(False)
+                if key == "above_ks":
+                    axis.set_xscale("symlog", linthresh=1.0)
+                if key == "lowest_charge":
+                    axis.set_xlim(0.6, 1.0)
+            axes[0][column].set_title(scenario)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _colour(name: str) -> str:
+    return OURS if name == "look-ahead" else BOUND if name == "bound" else OTHERS
