@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from flight_sw.errors import PortError, UserError, VanAllenError
+from flight_sw.errors import UserError, VanAllenError
 from hil import archive_command, board_files, places
 from hil.bench.command import bench
-from hil.desk import Board, Json, board_app, keys_app, read_keys
+from hil.board_commands import board_app, shipped_on
+from hil.desk import Board, Json, keys_app, read_keys
 from hil.dictionary_export.command import dictionary_app
 from hil.model_command import model_app
 
@@ -146,7 +147,7 @@ def emulate(
 
     file = board_files.find_board(profile)
     run_board = emulator_of(rig_section(board_files.read_board(profile)), profile)
-    slots = models or _shipped_slots(link)
+    slots = models or shipped_on(profile, link)
     options = EmulatorOptions(
         link=link, profile=file, models=slots, seed=seed, time_scale=time_scale, state=state
     )
@@ -314,15 +315,6 @@ def _bench(space: str, board: str, keys: Path | None, state: Path | None) -> Any
     profile = board_files.read_board(board)
     found = read_keys(keys or places.key_file())
     return Bench(space, found, state or places.ground_state(), profile)
-
-
-def _shipped_slots(link: Path) -> Path:
-    """The shipped models in a board's slots, compiled for this machine."""
-    if not link.parent.is_dir():
-        raise PortError(f"{link.parent}: no such folder; name a link in a folder that exists")
-    from hil.shipped_slots import fill_slots
-
-    return fill_slots(link.with_name(link.name + ".models"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`vanallen keys` and `vanallen board`: what a desk needs before anything flies."""
+"""`vanallen keys`: what a desk needs before anything flies."""
 
 import json
 import os
@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flight_sw.devices.storage import read_key_file, write_key_file
-from flight_sw.errors import KeyFileError, ProfileError
-from flight_sw.profile import profile_problems
+from flight_sw.errors import KeyFileError
 from flight_sw.space_link.keys import KeySet, format_keys, new_keys, parse_keys
 from hil import board_files, places
 
@@ -17,7 +16,6 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on s
 Board = Annotated[str, typer.Option(help="Shipped profile, or a .yaml file of your own.")]
 
 keys_app = typer.Typer(help="Make and look at the keys of the space link.", no_args_is_help=True)
-board_app = typer.Typer(help="List, show and check board profiles.", no_args_is_help=True)
 
 
 @keys_app.command("new")
@@ -62,63 +60,6 @@ def keys_show(
             f"{row['direction']}  board {row['board']:#x}  spi {row['spi']}  key {row['key_id']}"
         )
         typer.echo(f"  {words}  AES-256-GCM")
-
-
-@board_app.command("list")
-def board_list(as_json: Json = False) -> None:
-    """List the profiles that come with the package."""
-    profiles = [board_files.read_board(name) for name in board_files.board_names()]
-    if as_json:
-        rows = [{"name": p.name, "use": p.use, "description": p.description} for p in profiles]
-        typer.echo(json.dumps(rows))
-        return
-    for profile in profiles:
-        typer.echo(f"{profile.name:<20} {profile.use:<7} {profile.description}")
-
-
-@board_app.command("show")
-def board_show(name: Annotated[str, typer.Argument(help="Profile name or file.")]) -> None:
-    """Print a profile with its comments."""
-    path = board_files.find_board(name)
-    board_files.read_board(name)
-    typer.echo(f"# {path}\n{path.read_text('utf-8').rstrip()}")
-
-
-@board_app.command("check")
-def board_check(file: Annotated[str, typer.Argument(help="Profile name or file.")]) -> None:
-    """Read a profile strictly and say all that is wrong with it, each with line and field."""
-    path = board_files.find_board(file)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    problems = profile_problems(text, str(path))
-    for problem in problems[:-1]:
-        typer.echo(f"vanallen: {problem}", err=True)
-    if problems:
-        raise ProfileError(problems[-1])
-    profile = board_files.read_board(file)
-    if profile.emulated is not None:
-        from hil.emulator.settings import read_profile
-
-        read_profile(path)
-    from hil.rig.board_section import rig_section
-
-    rig_section(profile)
-    typer.echo(f"{file}: {profile.name}, a sound {profile.use} profile")
-
-
-@board_app.command("calibrate")
-def board_calibrate(
-    log: Annotated[Path, typer.Argument(help="CSV: time_s, temp_c, power_w, frequency_mhz.")],
-    board: Board = "emulated",
-    out: Annotated[Path, typer.Option(help="Profile to write.")] = Path("calibrated.yaml"),
-    as_json: Json = False,
-) -> None:
-    """Fit heat and power to a recorded run, plot the fit, and write a profile with it."""
-    from hil.calibrate_command import calibrate_command
-
-    raise typer.Exit(calibrate_command(log, board, out, as_json=as_json))
 
 
 def read_keys(path: Path) -> KeySet:

@@ -64,7 +64,7 @@ def make_workload(
         raise ModelError(f"{scenario.name}: has no jobs; name a model with --model")
     if input_path is not None and len(names) > 1:
         raise ModelError(f"--input {input_path}: which model takes it? Name it with --model")
-    models = tuple(_load(slot, name) for slot, name in enumerate(names, start=1))
+    models = tuple(model_to_fly(slot, name) for slot, name in enumerate(names, start=1))
     slots = dict(zip(names, models, strict=True))
     if input_path is not None:
         return _from_files(scenario, models[0], input_path)
@@ -116,7 +116,12 @@ def scores(workload: Workload, outputs: dict[int, bytes]) -> dict[str, float | i
     }
 
 
-def _load(slot: int, name: str) -> ModelToFly:
+def model_to_fly(slot: int, name: str) -> ModelToFly:
+    """One model for a slot: a shipped name or a file.
+
+    Raises:
+        ModelError: not found, or no model.
+    """
     path = find_model(name)
     description = describe_model(path)
     size = sum(_bytes(spec) for spec in description.inputs)

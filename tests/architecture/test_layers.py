@@ -36,7 +36,14 @@ PARTS = tuple(
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"tests"}),
     frozenset(
-        {"hil.__main__", "hil.bench", "hil.doctor", "hil.archive_command", "hil.model_command"}
+        {
+            "hil.__main__",
+            "hil.archive_command",
+            "hil.bench",
+            "hil.board_commands",
+            "hil.doctor",
+            "hil.model_command",
+        }
     ),
     frozenset({"hil.desk"}),
     frozenset({"hil.calibrate_command"}),

@@ -1,11 +1,13 @@
 """Runs the emulated Pi as a board of the rig: port, supply switch and rig port as every board has."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from flight_sw.errors import UserError
 from hil.emulator.process import run_machine
-from hil.emulator.settings import EmulatorOptions, read_profile
+from hil.emulator.settings import LOCK_SUFFIX, EmulatorOptions, beside, read_profile
 from hil.places import cache_home
 from hil.rig.qemu_pi.image import Image, build, find
 from hil.rig.qemu_pi.machine import PiMachine
@@ -24,6 +26,16 @@ def run_qemu_pi(options: EmulatorOptions) -> int:
             "no card for the emulated Raspberry Pi yet; run: vanallen board qemu-pi build"
         )
     return run_machine(options, lambda: PiMachine(options, profile, silicon, image))
+
+
+def stop_board(link: Path) -> bool:
+    """End the program that holds a board's port; False if none does."""
+    try:
+        pid = int(beside(link, LOCK_SUFFIX).read_text().strip())
+        os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def build_image(say: Callable[[str], None]) -> Image:
