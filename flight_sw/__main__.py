@@ -35,6 +35,8 @@ def read_profile(file: Path) -> Profile:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.program == "slots":
+        return _slots(options.verb, options.folder)
     # Imported here, so that a node does not load the controller's libraries, nor the other way.
     profile = read_profile(options.profile)
     if options.program == "node":
@@ -48,6 +50,22 @@ def _run(options: argparse.Namespace) -> int:
     )
 
 
+def _slots(verb: str, folder: Path) -> int:
+    from flight_sw.devices.slots import SlotStore
+
+    store = SlotStore(folder)
+    if verb == "choose":
+        store.choose()
+    elif verb == "try":
+        store.try_other()
+    elif verb == "confirm":
+        store.confirm()
+    state = store.load()
+    trial = f", {state.trial} on trial for {state.boots_left} more boots" if state.trial else ""
+    print(f"{state.confirmed} confirmed{trial}, {state.rolled_back} rolled back")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flight_sw", description=__doc__)
     programs = parser.add_subparsers(dest="program", required=True)
@@ -56,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     node.add_argument("--port", required=True, help="serial port to the controller")
     node.add_argument("--models", type=Path, required=True, help="folder with the model slots")
     node.add_argument("--root", type=Path, default=Path("/"), help="root of sysfs and /dev")
+    slots = programs.add_parser("slots", help="trial boot of new software or models")
+    slots.add_argument("verb", choices=("status", "choose", "try", "confirm"))
+    slots.add_argument("--folder", type=Path, required=True, help="where slot-a and slot-b are")
     controller = programs.add_parser("controller", help="the payload's brain")
     controller.add_argument("--profile", type=Path, required=True, help="board profile, YAML")
     controller.add_argument("--board-port", required=True, help="serial port to the board")

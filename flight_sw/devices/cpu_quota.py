@@ -28,16 +28,17 @@ class CpuQuota:
         self._base = _own_group(root)
         self._levels_mhz = tuple(levels_mhz)
         self._threads = threads
-        self._ready: bool | None = None
+        # At once: a worker started before would stay in a group that may then hold none.
+        self._ready = self._split()
 
     def adopt(self, pid: int) -> bool:
         """Hold this process back from now on, and its children; False if the kernel refuses."""
-        return self._prepare() and write_text(self._base / WORKER / "cgroup.procs", f"{pid}\n")
+        return self._ready and write_text(self._base / WORKER / "cgroup.procs", f"{pid}\n")
 
     def set_level(self, level: int) -> bool:
         """Grant the level's share; True if the kernel took it."""
         index = max(0, min(level, len(self._levels_mhz) - 1))
-        return self._prepare() and self._grant(self._levels_mhz[index] / self._levels_mhz[-1])
+        return self._ready and self._grant(self._levels_mhz[index] / self._levels_mhz[-1])
 
     def close(self) -> None:
         """Grant everything again."""
@@ -49,13 +50,10 @@ class CpuQuota:
         text = f"max {PERIOD_US}\n" if share >= 1 else f"{quota_us} {PERIOD_US}\n"
         return write_text(self._base / WORKER / "cpu.max", text)
 
-    def _prepare(self) -> bool:
-        """Make the leaves once: a group with controllers of its own may hold no process itself."""
-        if self._ready is None:
-            self._ready = self._split()
-        return self._ready
-
     def _split(self) -> bool:
+        """Make the leaves: a group with controllers of its own may hold no process itself."""
+        if not self._base.is_dir():
+            return False
         try:
             for leaf in (NODE, WORKER):
                 (self._base / leaf).mkdir(exist_ok=True)

@@ -13,6 +13,9 @@ PREFIX = "opt/vanallen"
 PROFILE = "etc/vanallen/profile.yaml"
 UNIT = "vanallen-node.service"
 SETUP = "vanallen-setup.service"
+CONFIRM = "vanallen-confirm.service"
+CONFIRM_TIMER = "vanallen-confirm.timer"
+HEALTHY_AFTER_S = 120  # the node has run so long without a restart: its slot is confirmed
 RESTART_PAUSE_S = 0.5
 SERVICE_WATCHDOG_S = 10
 
@@ -62,11 +65,10 @@ WantedBy=multi-user.target
 
 
 def setup_unit() -> str:
-    """Runs once after an installation: makes the environment from the wheels on the card."""
+    """Before the node, at every boot: slot a from the wheels if it is not there, then the choice."""
     return f"""\
 [Unit]
-Description=Van Allen first start: install from the wheelhouse
-ConditionPathExists=!/{PREFIX}/current
+Description=Van Allen slots: install from the wheelhouse once, choose the slot to start
 Before={UNIT}
 
 [Service]
@@ -80,15 +82,49 @@ WantedBy=multi-user.target
 
 
 def setup_script() -> str:
-    """No network: everything is in the wheelhouse."""
+    """No network: everything is in the wheelhouse. Either slot's program may make the choice."""
     return f"""\
 #!/bin/sh
-# Makes slot a from the wheelhouse and points `current` at it, whole or not at all.
+# Makes slot a from the wheelhouse, whole or not at all; then chooses the slot that starts.
 set -eu
-python3 -m venv /{PREFIX}/slot-a
-/{PREFIX}/slot-a/bin/pip install --no-index --find-links /{PREFIX}/wheels vanallen
-ln -sfn slot-a /{PREFIX}/current.new
-mv -T /{PREFIX}/current.new /{PREFIX}/current
+cd /{PREFIX}
+if [ ! -e slot-a ]; then
+  rm -rf slot-a.new
+  python3 -m venv slot-a.new
+  slot-a.new/bin/pip install --no-index --find-links wheels vanallen
+  mv -T slot-a.new slot-a
+fi
+for slot in slot-a slot-b; do
+  if $slot/bin/python -m flight_sw slots choose --folder .; then exit 0; fi
+done
+ln -sfn slot-a current
+"""
+
+
+def confirm_unit() -> str:
+    """A slot whose node has held is confirmed; one that never gets here is undone by its boots."""
+    return f"""\
+[Unit]
+Description=Van Allen: confirm the software that runs
+
+[Service]
+Type=oneshot
+ExecStartPre=/bin/systemctl is-active --quiet {UNIT}
+ExecStart=/{PREFIX}/current/bin/python -m flight_sw slots confirm --folder /{PREFIX}
+"""
+
+
+def confirm_timer() -> str:
+    """Some time after each start of the system."""
+    return f"""\
+[Unit]
+Description=Van Allen: look whether the software holds
+
+[Timer]
+OnBootSec={HEALTHY_AFTER_S}
+
+[Install]
+WantedBy=timers.target
 """
 
 

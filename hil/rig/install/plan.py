@@ -107,6 +107,8 @@ def _system_changes(order: Order) -> list[Change]:
     files = {
         f"{SYSTEM_UNITS}/{contents.UNIT}": contents.node_unit(board),
         f"{SYSTEM_UNITS}/{contents.SETUP}": contents.setup_unit(),
+        f"{SYSTEM_UNITS}/{contents.CONFIRM}": contents.confirm_unit(),
+        f"{SYSTEM_UNITS}/{contents.CONFIRM_TIMER}": contents.confirm_timer(),
         "etc/sysusers.d/vanallen.conf": contents.accounts(board),
         "etc/udev/rules.d/60-vanallen.rules": contents.udev_rules(),
         "etc/systemd/system.conf.d/vanallen.conf": contents.watchdog_setting(),
