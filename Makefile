@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test test-long lint bench clean
+.PHONY: setup run test test-long test-qemu lint bench clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ test: setup
 
 test-long: setup
 	$(BIN)/pytest -m 'long and not board and not qemu'
+
+# A Raspberry Pi 3 in QEMU: builds its card the first time; skips where programs are missing.
+test-qemu: setup
+	$(BIN)/pytest -m qemu -rs tests/qemu
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -59,7 +59,7 @@ def cross_wheel(folder: Path) -> Path:
     built.mkdir(exist_ok=True)
     for old in [*built.glob("*.whl"), *folder.glob("vanallen-*.whl")]:
         old.unlink()
-    toolchain = REPOSITORY / "boards/provision/aarch64.cmake"
+    toolchain = REPOSITORY / "native/aarch64.cmake"
     environment = {"CMAKE_ARGS": f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"}
     command = [*_pip("wheel"), "--no-deps", "--wheel-dir", built.absolute(), REPOSITORY]
     run_tool(command, Where(built, environment))

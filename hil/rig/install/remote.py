@@ -29,7 +29,7 @@ def fetch(host: str, folder: Path) -> None:
         UserError: the host cannot be reached or refuses.
     """
     names = " ".join(shlex.quote(name) for name in FETCHED)
-    script = f"cd / && ls -d {names} 2>/dev/null | sudo tar -cf - -T -"
+    script = f"ls -d {names} 2>/dev/null | sudo tar -cf - -T -"
     archive = _ssh(host, script, b"")
     _tar(["-xf", "-"], folder, archive)
     (folder / "etc").mkdir(exist_ok=True)
@@ -38,19 +38,19 @@ def fetch(host: str, folder: Path) -> None:
 def send(host: str, folder: Path, paths: list[str]) -> None:
     """Put changed files and the record on the board, and let its system take notice."""
     archive = _tar(["--owner=0", "--group=0", "-cf", "-", *paths, STATE], folder, b"")
-    _ssh(host, f"sudo tar -C / --no-overwrite-dir -xf - && sudo sh -c '{AFTER}'", archive)
+    _ssh(host, f"sudo tar --no-overwrite-dir -xf - && sudo sh -c '{AFTER}'", archive)
 
 
 def remove(host: str, paths: list[str]) -> None:
     """Delete what was ours alone."""
-    names = " ".join(shlex.quote(f"/{path}") for path in paths)
+    names = " ".join(shlex.quote(path) for path in paths)
     if names:
         _ssh(host, f"sudo rm -rf {names}", b"")
 
 
 def remove_empty(host: str, folders: list[str]) -> None:
     """Delete folders that we made and that nothing else lives in."""
-    names = " ".join(shlex.quote(f"/{folder}") for folder in folders)
+    names = " ".join(shlex.quote(folder) for folder in folders)
     if names:
         _ssh(host, f"sudo rmdir --ignore-fail-on-non-empty {names} 2>/dev/null; true", b"")
 
@@ -58,7 +58,7 @@ def remove_empty(host: str, folders: list[str]) -> None:
 def _ssh(host: str, script: str, data: bytes) -> bytes:
     try:
         done = subprocess.run(
-            ["ssh", "-o", "BatchMode=yes", "--", host, script],
+            ["ssh", "-o", "BatchMode=yes", "--", host, f"cd / && {script}"],
             input=data,
             capture_output=True,
             timeout=TIMEOUT_S,

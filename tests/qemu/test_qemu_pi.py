@@ -1,0 +1,146 @@
+"""The emulated Raspberry Pi as a board of the rig: boot, heat, upsets, hangs, power, and a flight.
+
+One board serves all tests, in the order written: booting costs more than everything else.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hil.board_commands import shipped_on
+from hil.faults.catalog import Fault, FaultKind
+from hil.faults.rig_client import RigClient
+from hil.rig.qemu_pi.image import TOOLS
+from hil.rig.qemu_pi.process import build_image, stop_board
+from hil.rig.tools import missing_tools
+
+pytestmark = pytest.mark.qemu
+
+BOARD = "qemu-raspberry-pi-3"
+BOOT_S = 240.0  # 15 to 30 s on a quiet machine; machines of CI are not quiet
+LOOK_S = 0.2
+
+
+def say(line):
+    sys.stderr.write(f"{line}\n")
+
+
+@pytest.fixture(scope="module")
+def link(tmp_path_factory):
+    """The board's port, with the board behind it up and its models staged."""
+    missing = missing_tools(TOOLS)
+    if missing:
+        pytest.skip(f"the emulated Raspberry Pi needs: apt install {' '.join(missing)}")
+    build_image(say)
+    link = tmp_path_factory.mktemp("pi") / "board"
+    models = shipped_on(BOARD, link)
+    log = (link.parent / "log").open("wb")
+    command = [sys.executable, "-m", "hil", "emulate", "--board", BOARD, "--link", str(link)]
+    board = subprocess.Popen([*command, "--models", str(models)], stdout=log, stderr=log)
+    try:
+        wait_for(link, lambda plant: plant.watchdog_left_s is not None and plant.worker_pid)
+        yield link
+    finally:
+        stop_board(link)
+        board.wait(20)
+        log.close()
+
+
+@pytest.fixture
+def rig(link):
+    with RigClient(link) as client:
+        yield client
+
+
+def wait_for(link, condition, within_s=BOOT_S):
+    """The first state of the board that satisfies a condition."""
+    end_s = time.monotonic() + within_s
+    with RigClient(link) as client:
+        client.wait_ready(30.0)
+        while True:
+            plant = client.plant()
+            if condition(plant):
+                return plant
+            assert time.monotonic() < end_s, plant
+            time.sleep(LOOK_S)
+
+
+def regions_of(rig, prefix, within_s=60.0):
+    end_s = time.monotonic() + within_s
+    while not (found := [one for one in rig.regions() if one.name.startswith(prefix)]):
+        assert time.monotonic() < end_s, "the guest publishes no such memory"
+        time.sleep(LOOK_S)
+    return found
+
+
+def test_the_real_node_runs_on_stock_linux(rig, link):
+    """The node feeds a watchdog of 15 s through the stock driver and talks on the board's line."""
+    plant = wait_for(link, lambda plant: plant.to_controller_bytes > 0)
+    assert plant.node_pid is not None
+    assert 0 < plant.watchdog_left_s <= 15.0
+    assert {one.name for one in regions_of(rig, "weights:")} == {
+        "weights:hotspot",
+        "weights:telemetry-anomaly",
+    }
+
+
+def test_an_upset_in_live_weights_is_found_and_repaired(rig):
+    """A bit flipped in the guest's RAM is back as it was after a scrub pass."""
+    regions_of(rig, "weights:")
+    done = rig.inject(Fault(1, FaultKind.WEIGHT_FLIP, place=0.37))
+    assert done.landed, done.reason
+    end_s = time.monotonic() + 60
+    while rig.verify(done.number) != ["restored"]:
+        assert time.monotonic() < end_s, rig.verify(done.number)
+        time.sleep(LOOK_S)
+
+
+def test_a_crashed_worker_is_replaced(rig, link):
+    """The node notices and starts another."""
+    before = wait_for(link, lambda plant: plant.worker_pid is not None).worker_pid
+    assert rig.inject(Fault(2, FaultKind.WORKER_CRASH)).landed
+    wait_for(link, lambda plant: plant.worker_pid not in (None, before))
+
+
+def test_a_hang_is_ended_by_the_hardware_watchdog(rig, link):
+    """With the processor stopped the counter runs on and resets the board, which comes up again."""
+    boots = rig.plant().boots
+    assert rig.inject(Fault(3, FaultKind.BOARD_HANG)).landed
+    plant = wait_for(link, lambda plant: plant.boots > boots, within_s=30.0)
+    assert plant.reset_cause == "watchdog"
+    wait_for(link, lambda plant: plant.watchdog_left_s is not None)
+
+
+def test_a_power_cut_loses_everything_but_the_card(rig, link):
+    """The switch is a file; the port's name stays, and the board boots from the card it wrote."""
+    switch = link.with_name("board.supply") / "state"
+    switch.write_text("0\n")
+    off = wait_for(link, lambda plant: not plant.powered, within_s=10.0)
+    assert off.node_pid is None
+    assert rig.regions() == []
+    assert link.is_symlink()
+    switch.write_text("1\n")
+    wait_for(link, lambda plant: plant.watchdog_left_s is not None)
+    assert rig.plant().reset_cause == "power-on"
+
+
+def test_a_hot_board_switches_itself_off(rig, link):
+    """At 95 °C stock Linux shuts down: the board's last defence when nobody governs it."""
+    rig.environment(mount_c=120.0)
+    plant = wait_for(link, lambda plant: plant.reset_cause == "halted", within_s=120.0)
+    assert plant.temp_c > 89.0
+
+
+def test_first_light_flies_unchanged(link, tmp_path):
+    """The scenario of the emulated board ends with nothing silent and every result golden."""
+    stop_board(link)
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "hil", "run", "--board", BOARD, "--seed", "7", "--json"]
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, check=False)
+    summary = json.loads(done.stdout)
+    assert summary["faults"]["silent"] == 0
+    assert summary["golden_match"] is True
+    assert done.returncode == 0, done.stderr.decode()
