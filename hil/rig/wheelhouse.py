@@ -7,6 +7,7 @@ dependencies come as ready wheels, but for `cobs`, which has none for Arm and is
 import base64
 import hashlib
 import sys
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,12 +88,22 @@ def dependency_wheels(folder: Path, names: Sequence[str], python: str = "3.11") 
 
 def retag(wheel: Path, folder: Path) -> Path:
     """Write the wheel anew with an Arm tag: the build names the machine it ran on."""
-    name, version, python, abi, _ = wheel.stem.split("-")
-    tag = f"{python}-{abi}-linux_{MACHINE}"
+    _, _, python, abi, _ = wheel.stem.split("-")
+    return _rewrite(wheel, folder, f"{python}-{abi}-linux_{MACHINE}")
+
+
+def without_extension(wheel: Path, folder: Path) -> Path:
+    """The same wheel in plain Python, where the package has a fallback for its compiled half."""
+    return _rewrite(wheel, folder, "py3-none-any", dropped=".so")
+
+
+def _rewrite(wheel: Path, folder: Path, tag: str, dropped: str | None = None) -> Path:
+    name, version = wheel.stem.split("-")[:2]
     out = folder / f"{name}-{version}-{tag}.whl"
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(wheel) as source:
-        content = {entry: source.read(entry) for entry in sorted(source.namelist())}
+        names = [one for one in sorted(source.namelist()) if not dropped or dropped not in one]
+        content = {entry: source.read(entry) for entry in names}
     lines = content[f"{info}/WHEEL"].decode().splitlines()
     kept = [line for line in lines if line and not line.startswith("Tag:")]
     content[f"{info}/WHEEL"] = ("\n".join([*kept, f"Tag: {tag}"]) + "\n").encode()
@@ -114,6 +125,7 @@ def _record(content: dict[str, bytes], record: str) -> bytes:
 
 
 def _cross_build(name: str, folder: Path, python: str) -> None:
+    """With our own Python's headers, so for another version only the plain half is kept."""
     version = python.replace(".", "")
     environment = {
         "CC": COMPILER,
@@ -121,8 +133,14 @@ def _cross_build(name: str, folder: Path, python: str) -> None:
         "_PYTHON_HOST_PLATFORM": f"linux-{MACHINE}",
         "SETUPTOOLS_EXT_SUFFIX": f".cpython-{version}-{MACHINE}-linux-gnu.so",
     }
-    command = [*_pip("wheel"), "--no-deps", "--no-binary", name, "--wheel-dir", folder.absolute()]
-    run_tool([*command, name], Where(folder, environment))
+    with tempfile.TemporaryDirectory(dir=folder, prefix="cross-") as temporary:
+        command = [*_pip("wheel"), "--no-deps", "--no-binary", name, "--wheel-dir", temporary]
+        run_tool([*command, name], Where(folder, environment))
+        wheel = next(Path(temporary).glob("*.whl"))
+        if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+            retag(wheel, folder)
+        else:
+            without_extension(wheel, folder)
 
 
 def _pip(verb: str) -> list[str]:

@@ -90,7 +90,7 @@ set -eu
 cd /{PREFIX}
 if [ ! -e slot-a ]; then
   rm -rf slot-a.new
-  python3 -m venv slot-a.new
+  "$(command -v python3.11 || command -v python3)" -m venv slot-a.new
   slot-a.new/bin/pip install --no-index --find-links wheels vanallen
   mv -T slot-a.new slot-a
 fi

@@ -1,0 +1,117 @@
+"""A node as on a board, tethered: its own process, a board's file tree, a serial line of a host."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tty
+from pathlib import Path
+
+import pytest
+
+from flight_sw.board_link import messages as m
+from flight_sw.board_link.channel import Channel
+from hil.board_files import find_board
+
+SPEC = importlib.util.spec_from_file_location(
+    "boards", Path(__file__).parents[2] / "board_trees/boards.py"
+)
+boards = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(boards)
+
+ANSWER_S = 60.0  # a busy machine
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A Raspberry Pi 4, as the generic profile may be used on one."""
+    return boards.raspberry_pi(
+        tmp_path / "root",
+        "Raspberry Pi 4 Model B",
+        "raspberrypi,4-model-b\0brcm,bcm2711",
+        600,
+        1800,
+    )
+
+
+def start(profile, port, tree, environment=None):
+    models = tree.parent / "models"
+    models.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "flight_sw", "node", "--profile", str(profile)),
+            *("--port", port, "--models", str(models), "--root", str(tree)),
+        ],
+        env={**os.environ, **(environment or {})},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_tethered_node_answers_after_a_boot_loaders_garbage(tree, tmp_path):
+    """Serial number, temperature and systemd's READY: all from the board's tree, over a real line."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    tty.setraw(master)
+    notify = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(notify))
+        systemd.settimeout(ANSWER_S)
+        node = start(
+            find_board("generic-arm64"),
+            os.ttyname(slave),
+            tree,
+            {"NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "2000000"},
+        )
+        try:
+            os.write(master, b"U-Boot 2023.01\r\nHit any key\x00\xff\x00" * 20)
+            heard = _talk(master, node)
+            said = systemd.recv(500)
+        finally:
+            node.send_signal(signal.SIGTERM)
+            code = node.wait(20)
+            node.stderr.close()
+            os.close(master)
+            os.close(slave)
+    identity = next(one for one in heard if isinstance(one, m.Identity))
+    assert identity.serial_number == "10000000abcdef01"
+    assert identity.board == "generic-arm64"
+    beat = next(one for one in heard if isinstance(one, m.Heartbeat) and one.temp_c is not None)
+    assert beat.temp_c == pytest.approx(48.312)
+    assert said.startswith(b"READY=1")
+    assert code == 0
+
+
+def _talk(master, node):
+    """Be the controller on the pty's other end until the board has said who it is and how warm."""
+    os.set_blocking(master, False)
+    channel, heard = Channel(0x1234567, 115200), []
+    end_s = time.monotonic() + ANSWER_S
+    while time.monotonic() < end_s and node.poll() is None:
+        try:
+            data = os.read(master, 65536)
+        except BlockingIOError:
+            data = b""
+        items = channel.receive(data, time.monotonic())
+        heard += [m.decode_for_controller(item) for item in items if isinstance(item, bytes)]
+        os.write(master, channel.transmit(time.monotonic(), 4096))
+        kinds = {type(one) for one in heard}
+        if {m.Identity, m.Heartbeat} <= kinds and any(
+            isinstance(one, m.Heartbeat) and one.temp_c is not None for one in heard
+        ):
+            break
+        time.sleep(0.01)
+    return heard
+
+
+def test_a_board_of_another_type_is_refused_by_name(tree):
+    """The profile of a Pi 5 on a Pi 4: one line that names both, exit code 2."""
+    node = start(find_board("raspberry-pi-5"), "/dev/null", tree)
+    _, said = node.communicate(timeout=ANSWER_S)
+    assert node.returncode == 2
+    assert "this board is Raspberry Pi 4 Model B" in said
+    assert "raspberry-pi-5" in said
+    assert len(said.splitlines()) == 1
