@@ -89,21 +89,42 @@ def _folded(source: Path) -> Any:
 
 
 def _add_clips(proto: Any, source: Path, calibration: Sequence[list[Tensor]]) -> tuple[str, ...]:
+    """Turn each Relu into a clip, and draw the upper bound of each clip that starts at 0 nearer."""
     import onnx
 
-    relus = [node for node in proto.graph.node if node.op_type == "Relu"]
-    if not relus:
+    weights = {tensor.name: tensor for tensor in proto.graph.initializer}
+    bounds = {
+        node.output[0]: _upper_bound(node, weights)
+        for node in proto.graph.node
+        if node.op_type in ("Relu", "Clip")
+    }
+    nodes = [n for n in proto.graph.node if n.output[0] in bounds and bounds[n.output[0]] > 0]
+    if not nodes:
         return ()
-    peaks = _peaks(proto, source, [node.output[0] for node in relus], calibration)
+    peaks = _peaks(proto, source, [node.output[0] for node in nodes], calibration)
     proto.graph.initializer.append(
         onnx.numpy_helper.from_array(np.array(0, np.float32), "va_clip_low")
     )
-    for i, (node, peak) in enumerate(zip(relus, peaks, strict=True)):
-        high = np.array(max(peak, _FLOAT_EPS) * RANGE_MARGIN, np.float32)
-        proto.graph.initializer.append(onnx.numpy_helper.from_array(high, f"va_clip_high_{i}"))
+    for i, (node, peak) in enumerate(zip(nodes, peaks, strict=True)):
+        high = min(max(peak, _FLOAT_EPS) * RANGE_MARGIN, bounds[node.output[0]])
+        bound = onnx.numpy_helper.from_array(np.array(high, np.float32), f"va_clip_high_{i}")
+        proto.graph.initializer.append(bound)
         node.op_type = "Clip"
+        del node.input[1:]
         node.input.extend(["va_clip_low", f"va_clip_high_{i}"])
-    return tuple(node.output[0] for node in relus)
+    return tuple(node.output[0] for node in nodes)
+
+
+def _upper_bound(node: Any, weights: dict[str, Any]) -> float:
+    """Of a Relu (none) or of a float clip from 0 on; -1 for any other clip, which stays as it is."""
+    import onnx
+
+    if node.op_type == "Relu":
+        return float("inf")
+    if len(node.input) != 3 or any(name not in weights for name in node.input[1:]):
+        return -1.0
+    low, high = (onnx.numpy_helper.to_array(weights[name]) for name in node.input[1:])
+    return float(high) if low.dtype == np.float32 and float(low) == 0 else -1.0
 
 
 def _peaks(

@@ -30,11 +30,12 @@ class LiveModel:
         self.manifest = manifest
         self.view = view
         self._session = session
+        self._input_names = [spec.name for spec in manifest.inputs]
         self._output_names = [spec.name for spec in manifest.outputs]
 
     def run(self, inputs: list[Tensor]) -> list[Tensor]:
         """All outputs for these inputs, in declared order."""
-        feed = {spec.name: x for spec, x in zip(self.manifest.inputs, inputs, strict=True)}
+        feed = dict(zip(self._input_names, inputs, strict=True))
         outputs: list[Tensor] = self._session.run(self._output_names, feed)
         return outputs
 
