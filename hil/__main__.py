@@ -273,6 +273,35 @@ def get(
 
 
 @app.command(rich_help_panel="Bench")
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with model.onnx and tokenizer.json; else the shipped tiny model."
+        ),
+    ] = None,
+    fact: Annotated[
+        list[str] | None, typer.Option(help="Telemetry NAME=VALUE; without any, an example.")
+    ] = None,
+    tokens: Annotated[int, typer.Option(min=1, max=1024, help="Longest answer.")] = 256,
+    within: Annotated[float, typer.Option(min=0.1, help="Seconds for the answer.")] = 60.0,
+    temperature: Annotated[float, typer.Option(min=0, help="0: always the likeliest token.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw when TEMPERATURE is above 0.")] = 0,
+    rate: Annotated[float, typer.Option(min=1, help="Link rate in bit/s.")] = 9600.0,
+    as_json: Json = False,
+) -> None:
+    """Ask a language model about the payload's telemetry; shows the time of every stage."""
+    from flight_sw.inference.text import Sampling
+    from hil.ask_command import Asked
+    from hil.ask_command import ask as ask_model
+
+    sampling = Sampling(temperature, seed=seed)
+    asked = Asked(question, tuple(fact or ()), tokens, within, rate, sampling)
+    raise typer.Exit(ask_model(asked, model, as_json=as_json))
+
+
+@app.command(rich_help_panel="Bench")
 def doctor(as_json: Json = False) -> None:
     """Try what works on this machine, and say what to do about the rest."""
     from hil.doctor import run_doctor

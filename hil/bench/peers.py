@@ -25,10 +25,10 @@ def injector(name: str, feed: Mapping[str, Any]) -> Callable[[], object] | None:
 
 def _pytorchfi(network: Any, image: Any) -> Callable[[], object]:
     import torch
-    from pytorchfi.core import FaultInjection
+    from pytorchfi.core import fault_injection
 
     batch = torch.from_numpy(image)
-    peer = FaultInjection(
+    peer = fault_injection(
         network.eval(),
         1,
         input_shape=list(image.shape[1:]),
@@ -37,8 +37,8 @@ def _pytorchfi(network: Any, image: Any) -> Callable[[], object]:
     )
 
     def inject() -> object:
-        broken = peer.declare_weight_fault_injection(
-            layer_num=0, k=0, dim1=0, dim2=0, dim3=0, value=1e3
+        broken = peer.declare_weight_fi(
+            layer_num=[0], k=[0], dim1=[0], dim2=[0], dim3=[0], value=[1e3]
         )
         with torch.no_grad():
             return broken(batch)

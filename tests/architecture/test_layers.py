@@ -39,6 +39,7 @@ ORDER: tuple[frozenset[str], ...] = (
         {
             "hil.__main__",
             "hil.archive_command",
+            "hil.ask_command",
             "hil.bench",
             "hil.board_commands",
             "hil.doctor",
@@ -116,6 +117,7 @@ EDGES = (
     "hil.ground",
     "hil.campaign",
     "hil.__main__",
+    "hil.ask_command",
     "hil.bench",
     "hil.desk",
     "hil.doctor",
