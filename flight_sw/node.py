@@ -12,8 +12,9 @@ from flight_sw.board_jobs import BoardJobs
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
 from flight_sw.board_models import BoardModel, BoardModels
+from flight_sw.board_self_test import BoardSelfTest
 from flight_sw.errors import DecodeError
-from flight_sw.inference.worker_messages import Loaded, LoadFailed
+from flight_sw.inference.worker_messages import Loaded, LoadFailed, SelfTested
 from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
 from flight_sw.radiation.protected import MemoryRegion
@@ -81,6 +82,7 @@ class Node:
         limits = profile.inference
         self._worker = WorkerWatch.within(limits, self._models.directories)
         self._jobs = BoardJobs(self._models, self._worker)
+        self._self_test = BoardSelfTest(self._models, self._worker)
         self._scrubber = Scrubber([model.region for model in models]) if models else None
         self._memory = NodeMemory(self._models, self._scrubber, self.memory_regions)
         self._reloads: dict[int, int] = {}
@@ -112,6 +114,7 @@ class Node:
         start_worker = self._tend_worker(now, inputs)
         self._scrub(now)
         self._start_job(now)
+        self._self_test.step(now)
         self._beat(now)
         level = self._choose_level(now)
         outputs = NodeOutputs(
@@ -229,6 +232,8 @@ class Node:
     def _take_news(self, news: WorkerNews, now: float) -> None:
         if isinstance(news, Loaded | LoadFailed):
             self._load_ended(news)
+        elif isinstance(news, SelfTested):
+            self._self_tested(news)
         elif isinstance(news, Restarted):
             if self._worker.restarts > 0:
                 self._say(m.WorkerRestarted(news.why))
@@ -239,6 +244,13 @@ class Node:
             if isinstance(ended, m.JobResult) and slot is not None:
                 self._unconfirmed[slot].append(ended.tick_end)
             self._say_if(ended)
+
+    def _self_tested(self, news: SelfTested) -> None:
+        hits: tuple[ScrubHit, ...] = ()
+        if not news.is_same and self._scrubber is not None:
+            hits = self._scrubber.full_pass(self._models.parts[news.slot].region.name)
+            self._report_hits(hits)
+        self._self_test.take(news, weights_were_hit=bool(hits))
 
     def _look_at_suspects(self) -> None:
         """Checksums, a vote or a result that is no number point at weights: mend before the re-run."""

@@ -30,6 +30,7 @@ from flight_sw.runner import Loop, draw_session, write_memory_map
 
 SERIAL_BACKLOG_MAX = 16_384
 WORKER_BACKLOG_MAX = 8 << 20
+WORKER_MEMORY_MIB = 2048  # a runaway ends itself before it ends the board
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class _NodeRunner:
         self._period_s = profile.heartbeat.period_s
         self._port = ReopeningPort.serial(options.port, profile.serial.baud, self._clock)
         self._port.check()
-        self._worker = WorkerProcess()
+        self._worker = WorkerProcess(("--memory-mib", str(WORKER_MEMORY_MIB)))
         self._zone = ThermalZone(root, profile.thermal.zone)
         self._rail = HwmonRail(root, profile.power.rail)
         self._frequency = CpuFrequency(root)

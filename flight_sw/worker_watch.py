@@ -19,6 +19,8 @@ from flight_sw.inference.worker_messages import (
     Reply,
     ReplyDecoder,
     Run,
+    SelfTest,
+    SelfTested,
     encode,
 )
 from flight_sw.profile import Inference
@@ -38,7 +40,7 @@ class Restarted:
     lost: Run | None
 
 
-WorkerNews = Loaded | LoadFailed | Done | Failed | Restarted
+WorkerNews = Loaded | LoadFailed | Done | Failed | SelfTested | Restarted
 
 
 class WorkerWatch:
@@ -74,6 +76,7 @@ class WorkerWatch:
         self._wanted: str | None = None
         self._run: Run | None = None
         self._loading: int | None = None
+        self._testing: int | None = None
         self._to_load = sorted(models)
         self._started_s = self._busy_since_s = float("-inf")
         self._ping_sent_s: float | None = None
@@ -93,7 +96,7 @@ class WorkerWatch:
     @property
     def ready(self) -> bool:
         """Loaded all it has to load, and free for a job."""
-        return self._up and not self._to_load and self._loading is None and self._run is None
+        return self._up and not self._to_load and not self._busy
 
     @property
     def loading_slot(self) -> int | None:
@@ -109,6 +112,11 @@ class WorkerWatch:
         """Hand over a job; only while `ready`."""
         self._run, self._busy_since_s = job, now
         self._out += encode(job)
+
+    def self_test(self, slot: int, now: float) -> None:
+        """Have the worker run the known input of a slot; only while `ready`."""
+        self._testing, self._busy_since_s = slot, now
+        self._out += encode(SelfTest(slot))
 
     def reload(self, slot: int) -> None:
         """Load and prove one slot again."""
@@ -140,6 +148,10 @@ class WorkerWatch:
         """When the watch has something to do by itself."""
         return now + self._ping_period_s
 
+    @property
+    def _busy(self) -> bool:
+        return not (self._loading is None and self._run is None and self._testing is None)
+
     def _listen(self, received: bytes, news: list[WorkerNews]) -> str | None:
         try:
             for reply in self._decoder.feed(received):
@@ -155,6 +167,10 @@ class WorkerWatch:
             return
         if isinstance(reply, Loaded | LoadFailed):
             self._loading = None
+        elif isinstance(reply, SelfTested):
+            if reply.slot != self._testing:
+                return
+            self._testing = None
         else:
             if self._run is None or reply.job_id != self._run.job_id:
                 return
@@ -172,13 +188,15 @@ class WorkerWatch:
         if self._loading is not None:
             late = now - self._busy_since_s > self._load_timeout_s
             return "hung while loading" if late else None
+        if self._testing is not None:
+            return "hung in a test" if now - self._busy_since_s > self._job_timeout_s else None
         if self._run is not None:
             return "hung in a job" if now - self._busy_since_s > self._job_timeout_s else None
         silent = self._ping_sent_s is not None and now - self._ping_sent_s > self._ping_timeout_s
         return "hung" if silent else None
 
     def _work(self, now: float) -> None:
-        if self._loading is not None or self._run is not None:
+        if self._busy:
             self._ping_sent_s = None
             return
         if self._to_load:
@@ -207,5 +225,6 @@ class WorkerWatch:
         self._wanted = None
         self._run = None
         self._loading = None
+        self._testing = None
         self._to_load = sorted(self._models)
         self._ping_sent_s = None

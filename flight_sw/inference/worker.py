@@ -22,8 +22,8 @@ import onnxruntime as ort
 
 from flight_sw.errors import DecodeError
 from flight_sw.inference.live_files import LoadError
-from flight_sw.inference.load import LiveModel, load_live, split_residual
-from flight_sw.inference.prove import prove
+from flight_sw.inference.load import LiveModel, load_live, split_off_kib, split_residual
+from flight_sw.inference.prove import proof_inputs, prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
 from flight_sw.inference.tensors import Tensor, pack, unpack
 from flight_sw.inference.worker_messages import (
@@ -42,6 +42,8 @@ from flight_sw.inference.worker_messages import (
     RequestDecoder,
     Run,
     RunFailure,
+    SelfTest,
+    SelfTested,
     encode,
 )
 
@@ -72,6 +74,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._models: dict[int, LiveModel] = {}
+        self._known: dict[int, tuple[list[Tensor], bytes, Path]] = {}
 
     def handle(self, request: Request) -> Reply:
         """The reply to one request; a failing model is a reply, never an exception."""
@@ -80,6 +83,8 @@ class Worker:
                 return self._load(request)
             case Run():
                 return self._run(request)
+            case SelfTest():
+                return self._self_test(request)
             case Ping():
                 return Pong(request.n)
             case _:
@@ -95,11 +100,14 @@ class Worker:
         try:
             model = load_live(live_dir)
             proof = prove(model, live_dir)
+            known_input = proof_inputs(model.manifest.inputs)[0]
+            known_answer = pack(model.run(known_input))
         except LoadError as error:
             return LoadFailed(request.slot, error.reason, str(error))
         except RUNTIME_ERRORS as error:
             return LoadFailed(request.slot, LoadFailure.RUNTIME, one_line(error))
         self._models[request.slot] = model
+        self._known[request.slot] = known_input, known_answer, live_dir
         return Loaded(
             slot=request.slot,
             coverage=proof.coverage,
@@ -112,6 +120,18 @@ class Worker:
             protectable=proof.protectable,
             dead=proof.dead[:MAX_DEAD_NAMES],
         )
+
+    def _self_test(self, request: SelfTest) -> SelfTested:
+        """Flips in the graph or in the runtime's own memory show here, where no scrub comes by."""
+        model = self._models.get(request.slot)
+        if model is None:
+            return SelfTested(request.slot, is_same=False, private_dirty_kib=0)
+        inputs, expected, live_dir = self._known[request.slot]
+        try:
+            is_same = pack(model.run(inputs)) == expected
+        except RUNTIME_ERRORS:
+            is_same = False
+        return SelfTested(request.slot, is_same, split_off_kib(live_dir))
 
     def _run(self, request: Run) -> Done | Failed:
         model = self._models.get(request.slot)

@@ -76,6 +76,12 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     input: bytes
 
 
+class SelfTest(msgspec.Struct, frozen=True, tag="self_test"):
+    """Node to worker: run the known input of a slot and look at its mapping."""
+
+    slot: int
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Node to worker: answer with the same number."""
 
@@ -123,14 +129,22 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     detail: str = ""
 
 
+class SelfTested(msgspec.Struct, frozen=True, tag="self_tested"):
+    """Worker to node: whether the known answer came back bit for bit, and pages split off the file."""
+
+    slot: int
+    is_same: bool
+    private_dirty_kib: int
+
+
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
     """Worker to node: alive and reading its pipe."""
 
     n: int
 
 
-Request = Load | Run | Ping
-Reply = Loaded | LoadFailed | Done | Failed | Pong
+Request = Load | Run | SelfTest | Ping
+Reply = Loaded | LoadFailed | Done | Failed | SelfTested | Pong
 
 _ENCODER = msgspec.msgpack.Encoder()
 

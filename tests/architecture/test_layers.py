@@ -19,6 +19,7 @@ PARTS = tuple(
     for part in (
         "board_jobs",
         "board_models",
+        "board_self_test",
         "board_side",
         "board_watch",
         "commanding",

@@ -109,6 +109,8 @@ class ScriptedWorker:
     def _reply(self, request: w.Request) -> w.Reply:
         if isinstance(request, w.Ping):
             return w.Pong(request.n)
+        if isinstance(request, w.SelfTest):
+            return w.SelfTested(request.slot, is_same=True, private_dirty_kib=0)
         if isinstance(request, w.Run):
             return w.Done(request.job_id, self.answer(request.input), 0.001)
         spec = (w.TensorSpec("x", "float32", (self.sizes[0],)),)

@@ -171,3 +171,25 @@ def test_a_hit_in_one_part_withdraws_only_the_class_that_used_it(flying):
     flying.run(2.0)
     assert [w["job"] for w in flying.told("withdrawal")] == [2]
     assert sorted(r["job"] for r in flying.told("result")) == [1, 2, 2]
+
+
+def test_a_fault_outside_the_weights_is_found_by_the_known_input(flying):
+    """No scrub sees the runtime's own memory; the self-test does, and the worker starts afresh."""
+    runtime = flying.worker._worker
+    inputs, answer, folder = runtime._known[1]
+    runtime._known[1] = ([inputs[0] + 1], answer, folder)  # as if the kernels had gone wrong
+    flying.run(70.0)
+    assert "worker-restarted" in flying.events
+    assert not {"page-corrected", "page-rebuilt", "page-lost"} & set(flying.events)
+    assert flying.worker._worker is not runtime
+    flying.submit(1, flying.input)
+    flying.run(2.0)
+    assert [r["job"] for r in flying.told("result")] == [1]
+
+
+def test_unharmed_models_pass_their_self_tests(flying):
+    """A minute of flight restarts nothing."""
+    flying.run(60.0)
+    assert "worker-restarted" not in flying.events
+    assert flying.node._self_test.done >= 5
+    assert flying.node._self_test.failed == 0
