@@ -23,6 +23,7 @@ from flight_sw.inference.bundle import Part, parts_of
 from flight_sw.inference.live_files import LoadError, map_weights, stage
 from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE
 from flight_sw.inference.store import ModelStore
+from flight_sw.inference.worker_messages import MAX_SLOTS
 from flight_sw.node import BoardFacts, Node, NodeInputs, NodeOutputs, Readings
 from flight_sw.profile import Profile
 from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
@@ -165,6 +166,9 @@ def _stage_models(store: Path, memory: Path) -> tuple[BoardModel, ...]:
     """Copy each part of each model to shared memory; a damaged one is left out, and said so."""
     models = ModelStore(store)
     staged: list[BoardModel] = []
+    for slot in range(1, MAX_SLOTS + 1):
+        if models.roll_back(slot):
+            print(f"model in slot {slot} was never confirmed: rolled back", file=sys.stderr)
     for slot, manifest in models.catalogue().items():
         try:
             parts = parts_of(models.directory(slot), manifest)

@@ -22,6 +22,7 @@ from flight_sw.inference.manifest import (
 from flight_sw.inference.worker_messages import MAX_SLOTS
 
 _CONTENT = "content-"
+_EMPTY = "empty"  # what a trial link says of a slot that held nothing
 
 
 class ModelStore:
@@ -52,6 +53,48 @@ class ModelStore:
         self._drop_unused()
         return manifest
 
+    def install_on_trial(self, compiled: Path, slot: int) -> Manifest:
+        """As `install`, but the model that was there is kept until `confirm` or `roll_back`."""
+        link = self.directory(slot)
+        if self.on_trial(slot):
+            raise ModelError(f"slot {slot}: a model is on trial; confirm it or roll it back first")
+        before = link.readlink().name if link.is_symlink() else ""
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._trial(slot).symlink_to(before or _EMPTY)
+        try:
+            return self.install(compiled, slot)
+        except (ModelError, OSError):
+            self._trial(slot).unlink()
+            raise
+
+    def on_trial(self, slot: int) -> bool:
+        """Whether the model in this slot has not been confirmed."""
+        return self._trial(slot).is_symlink()
+
+    def confirm(self, slot: int) -> bool:
+        """Keep the model on trial for good; False if none was."""
+        was = self.on_trial(slot)
+        self._trial(slot).unlink(missing_ok=True)
+        self._drop_unused()
+        return was
+
+    def roll_back(self, slot: int) -> bool:
+        """Put back what was in the slot before the trial; False if none was on trial."""
+        if not self.on_trial(slot):
+            return False
+        before = self._trial(slot).readlink().name
+        if before == _EMPTY:
+            self.directory(slot).unlink(missing_ok=True)
+            self._trial(slot).unlink()
+        else:
+            self._trial(slot).replace(self.directory(slot))  # one step: never an empty slot
+        _sync(self._root)
+        self._drop_unused()
+        return True
+
+    def _trial(self, slot: int) -> Path:
+        return self._root / f"trial-{self.directory(slot).name}"
+
     def remove(self, slot: int) -> None:
         """Empty a slot; an empty slot stays empty."""
         self.directory(slot).unlink(missing_ok=True)
@@ -69,7 +112,8 @@ class ModelStore:
 
     def _drop_unused(self) -> None:
         """Remove contents that no slot points to: replaced ones, and those of a cut-off install."""
-        used = {link.readlink().name for link in self._root.glob("slot-*") if link.is_symlink()}
+        links = (*self._root.glob("slot-*"), *self._root.glob("trial-slot-*"))
+        used = {link.readlink().name for link in links if link.is_symlink()}
         for entry in self._root.glob(f"{_CONTENT}*"):
             if entry.is_symlink():
                 entry.unlink()
