@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +19,17 @@ from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.devices.sysfs import read_text
 from flight_sw.devices.watchdog import HardwareWatchdog, NoWatchdog, Watchdog
 from flight_sw.devices.worker_process import WorkerProcess
-from flight_sw.errors import PortError, ProfileError
-from flight_sw.inference.bundle import Part, parts_of
+from flight_sw.errors import PortError, ProfileError, StoreError
+from flight_sw.inference.bundle import VOTE_COPIES, Part, parts_of
+from flight_sw.inference.golden import GoldenCopy
 from flight_sw.inference.live_files import LoadError, map_weights, stage
-from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE
+from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Manifest, read_manifest
 from flight_sw.inference.store import ModelStore
-from flight_sw.inference.worker_messages import MAX_SLOTS
+from flight_sw.inference.worker_messages import MAX_SLOTS, LoadFailure
 from flight_sw.node import BoardFacts, Node, NodeInputs, NodeOutputs, Readings
 from flight_sw.profile import Profile
-from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
+from flight_sw.radiation import native
+from flight_sw.radiation.protected import ProtectedRegion
 from flight_sw.runner import Loop, draw_session, write_memory_map
 
 SERIAL_BACKLOG_MAX = 16_384
@@ -179,25 +182,63 @@ def _stage_models(store: Path, memory: Path) -> tuple[BoardModel, ...]:
     return tuple(staged)
 
 
+class _NativeCode:
+    """The erasure code of the native core, as the golden copy takes it."""
+
+    def encode(self, data: Sequence[bytearray], parity: Sequence[bytearray]) -> None:
+        """Fill the parity shards."""
+        native.storage_encode(data, parity)
+
+    def rebuild(self, shards: Sequence[bytearray], present: Sequence[bool], data: int) -> None:
+        """Fill the shards that are not present."""
+        if not all(present):
+            native.storage_rebuild(shards, present, data)
+
+
 def _stage(slot: int, part: Part, stored: Path, memory: Path) -> BoardModel:
     live = memory / f"slot-{slot:02d}-{part.value}"
-    manifest = stage(stored, live)
+    golden = GoldenCopy(stored, _NativeCode())
+    manifest = _stage_or_mend(stored, live, golden)
     name = region_name(manifest.name, part)
-    region = ProtectedRegion(name, map_weights(live), _golden(stored / WEIGHTS_FILE))
+    pages = _GoldenPages(golden, manifest)
+    region = ProtectedRegion(name, map_weights(live), pages)
     region.encode()
+    if manifest.copies < VOTE_COPIES:
+        pages.held = None  # jobs that vote pay for a second golden copy in memory
     live_bytes = tuple((blob.offset, blob.length) for blob in manifest.computing_blobs)
     digest = manifest.digest.hex()
     return BoardModel(slot, manifest.name, str(live), digest, region, part, live_bytes)
 
 
-def _golden(file: Path) -> GoldenReader:
-    """Pages of the weights file as it was installed, verified when it was staged."""
-    weights = file.read_bytes()
+def _stage_or_mend(stored: Path, live: Path, golden: GoldenCopy) -> Manifest:
+    """Stage a part; weights that have rotted on storage come back from the golden copy."""
+    try:
+        manifest = stage(stored, live)
+    except LoadError as error:
+        if error.reason is not LoadFailure.DIGEST or not golden.exists:
+            raise
+        (stored / WEIGHTS_FILE).write_bytes(golden.read(read_manifest(stored)))
+        manifest = stage(stored, live)
+        print(f"{stored}: weights rebuilt from the golden copy", file=sys.stderr)
+    if not golden.exists:
+        golden.write((live / WEIGHTS_FILE).read_bytes())
+    return manifest
 
-    def page_of(page: int) -> bytes:
+
+class _GoldenPages:
+    """Pages of the golden copy: read anew from storage for each repair, unless they are held."""
+
+    def __init__(self, golden: GoldenCopy, manifest: Manifest) -> None:
+        self.held: bytes | None = golden.read(manifest)  # encoding looks at every page
+        self._golden = golden
+        self._manifest = manifest
+
+    def __call__(self, page: int) -> bytes:
+        try:
+            weights = self.held or self._golden.read(self._manifest)
+        except LoadError as error:
+            raise StoreError(str(error)) from error
         return weights[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
-
-    return page_of
 
 
 def _check_identity(profile: Profile, root: Path) -> str:
