@@ -1,6 +1,7 @@
 """Floods on the uplink: frames with a wrong MAC at line rate stop neither telemetry nor commands."""
 
 from flight_sw.devices.tcp_port import CLIENT_READ_BYTES, MAX_CLIENTS, TcpClient, TcpListener
+from flight_sw.dictionary.telemetry import HOUSEKEEPING
 from flight_sw.link_profile import link_settings
 from flight_sw.space_link.keys import new_keys
 from flight_sw.space_link.link import TcSender
@@ -15,7 +16,7 @@ class FloodedStack(Stack):
     """A stack whose uplink an attacker fills; `kinds` counts housekeeping by structure."""
 
     def __init__(self) -> None:
-        self.samples: dict[int, int] = {1: 0, 2: 0, 3: 0}
+        self.samples = dict.fromkeys(HOUSEKEEPING, 0)
         super().__init__()
         keys = new_keys(self.keys.board, bytes(range(64)))
         self.attacker = TcSender(keys.tc, link_settings(self.profile), 0)
