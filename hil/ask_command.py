@@ -34,7 +34,8 @@ class Asked:
     """A question with its limits.
 
     Args:
-        facts: telemetry as name=value; none: an example.
+        facts: telemetry as name=value; none: an example. The shipped model has only seen all of
+            them together.
         rate: of the link in bit/s, for the times up and down.
     """
 

@@ -10,7 +10,7 @@ from flight_sw.errors import UserError
 from flight_sw.inference.text import TextModel
 from hil.__main__ import app
 from hil.applications.telemetry_questions import END, draw_dialogue
-from hil.ask_command import SHIPPED
+from hil.ask_command import EXAMPLE, SHIPPED
 
 pytest.importorskip("tokenizers")
 
@@ -22,7 +22,9 @@ def _ask(*words):
 @pytest.mark.parametrize("mode", ["SAFE", "NOMINAL", "DEGRADED"])
 def test_the_answer_repeats_the_fact_that_was_asked_for(mode):
     """Meaning, not only speed: another fact gives another answer."""
-    done = _ask("Which mode are you in?", "--fact", f"mode={mode}", "--fact", "power=2.5", "--json")
+    facts = [f"{name}={value}" for name, value in {**EXAMPLE, "mode": mode}.items()]
+    options = [word for fact in facts for word in ("--fact", fact)]
+    done = _ask("Which mode are you in?", *options, "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.output)
     assert told["answer"] == f"The mode is {mode}."
