@@ -1,4 +1,4 @@
-"""The compiled protection core as cffi presents it; flight_sw/radiation/native.py is its only caller."""
+# The compiled protection core as cffi presents it; flight_sw/radiation/native.py is its only caller.
 
 from typing import Any
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from flight_sw.errors import UserError, VanAllenError
 from hil import archive_command, board_files, places
@@ -21,7 +22,20 @@ from hil.model_command import model_app
 DEFAULT_SPACE = "tcp://127.0.0.1:5540"
 USER_ERROR, INTERRUPTED = 2, 130
 
+# What a newcomer needs comes first, whatever the order of declaration below.
+FIRST = ("run", "simulate", "ask", "emulate", "fly", "send", "watch", "put", "get", "doctor")
+
+
+class _InReadingOrder(typer.core.TyperGroup):
+    """Lists commands as a newcomer would meet them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+
+
 app = typer.Typer(
+    cls=_InReadingOrder,
     help="Van Allen: flight software for a compute payload, and the rig that tries to break it.",
     epilog="Start with: vanallen run · Three terminals: emulate, fly, send/watch · Trouble: doctor",
     no_args_is_help=True,
@@ -272,7 +286,7 @@ def get(
     raise typer.Exit(cfdp_command.get(bench, slot, file, as_json=as_json))
 
 
-@app.command(rich_help_panel="Bench")
+@app.command(rich_help_panel="Fly")
 def ask(
     question: Annotated[str, typer.Argument(help="What to ask.")],
     model: Annotated[
