@@ -124,7 +124,12 @@ def _unplug(fault: Fault, parts: BoardParts) -> Act:  # noqa: ARG001 one shape f
     return Act(undo=parts.cable.plug_in)
 
 
+def _flip_register(fault: Fault, parts: BoardParts) -> Act:  # noqa: ARG001 one shape for all
+    return Act("this board runs on this machine's own processor, whose registers are out of reach")
+
+
 _ACTS: dict[FaultKind, Callable[[Fault, BoardParts], Act]] = {
+    FaultKind.REGISTER_FLIP: _flip_register,
     FaultKind.WORKER_HANG: _hang_worker,
     FaultKind.WORKER_CRASH: _crash_worker,
     FaultKind.NODE_CRASH: _crash_node,

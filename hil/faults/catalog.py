@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     CRC_FLIP = "crc-flip"  # one bit of the page checksums
     VOTE_FLIP = "vote-flip"  # one bit of one replica of a voted record
     VOTE_DOUBLE_FLIP = "vote-double-flip"  # the same bit of two replicas: the vote is wrong
+    REGISTER_FLIP = "register-flip"  # one bit of a processor register, where a debugger reaches it
     WORKER_HANG = "worker-hang"
     WORKER_CRASH = "worker-crash"
     NODE_CRASH = "node-crash"

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.qemu
 BOARD = "qemu-raspberry-pi-3"
 BOOT_S = 240.0  # 15 to 30 s on a quiet machine; machines of CI are not quiet
 LOOK_S = 0.2
+SMOKE = Path(__file__).parent / "smoke.yaml"
 
 
 def say(line):
@@ -39,7 +41,8 @@ def link(tmp_path_factory):
     models = shipped_on(BOARD, link)
     log = (link.parent / "log").open("wb")
     command = [sys.executable, "-m", "hil", "emulate", "--board", BOARD, "--link", str(link)]
-    board = subprocess.Popen([*command, "--models", str(models)], stdout=log, stderr=log)
+    options = ["--models", str(models), "--time-scale", "20"]
+    board = subprocess.Popen([*command, *options], stdout=log, stderr=log)
     try:
         wait_for(link, lambda plant: plant.watchdog_left_s is not None and plant.worker_pid)
         yield link
@@ -114,6 +117,15 @@ def test_a_hang_is_ended_by_the_hardware_watchdog(rig, link):
     wait_for(link, lambda plant: plant.watchdog_left_s is not None)
 
 
+def test_an_upset_of_the_program_counter_ends_in_a_reset(rig, link):
+    """Linux stumbles over a flipped bit of PC, panics, and the power block resets the board."""
+    boots = rig.plant().boots
+    done = rig.inject(Fault(4, FaultKind.REGISTER_FLIP, place=32.5 / 33, second=11.5 / 64))
+    assert done.landed, done.reason
+    wait_for(link, lambda plant: plant.boots > boots, within_s=90.0)
+    wait_for(link, lambda plant: plant.watchdog_left_s is not None)
+
+
 def test_a_power_cut_loses_everything_but_the_card(rig, link):
     """The switch is a file; the port's name stays, and the board boots from the card it wrote."""
     switch = link.with_name("board.supply") / "state"
@@ -134,13 +146,27 @@ def test_a_hot_board_switches_itself_off(rig, link):
     assert plant.temp_c > 89.0
 
 
+def fly(link, out, *words):
+    """One flight of its own; the shared board is stopped first, for two would share the machine."""
+    stop_board(link)
+    command = [sys.executable, "-m", "hil", "run", "--board", BOARD, "--json", "--out", str(out)]
+    done = subprocess.run([*command, *words], capture_output=True, check=False)
+    assert done.stdout, done.stderr.decode()
+    return json.loads(done.stdout), done
+
+
+def test_a_short_flight_is_golden(link, tmp_path):
+    """Telecommands, inference as on this machine, a throttled hot board, upsets found and mended."""
+    summary, done = fly(link, tmp_path / "run", "--scenario", str(SMOKE), "--seed", "3")
+    assert summary["faults"]["silent"] == 0
+    assert summary["golden_match"] is True
+    assert summary["steps"]["hot board throttled"] is True
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def test_first_light_flies_unchanged(link, tmp_path):
     """The scenario of the emulated board ends with nothing silent and every result golden."""
-    stop_board(link)
-    out = tmp_path / "run"
-    command = [sys.executable, "-m", "hil", "run", "--board", BOARD, "--seed", "7", "--json"]
-    done = subprocess.run([*command, "--out", str(out)], capture_output=True, check=False)
-    summary = json.loads(done.stdout)
+    summary, done = fly(link, tmp_path / "run", "--scenario", "first-light", "--seed", "7")
     assert summary["faults"]["silent"] == 0
     assert summary["golden_match"] is True
     assert done.returncode == 0, done.stderr.decode()

@@ -159,9 +159,18 @@ class PiBoard:
         self.hardware.mailbox.order_signal(pid, number)
         return ""
 
-    def debugger(self) -> qmp.Debugger:
-        """Attach to the processor, which stops it until the debugger leaves."""
-        return qmp.Debugger(self._sockets / "gdb")
+    def flip_register(self, number: int, bit: int) -> str:
+        """Flip a bit of the first core's register by the debugger; why it did not land, or nothing."""
+        if self.hardware is None or self._was_hung:
+            return "no processor runs"
+        try:
+            with qmp.Debugger(self._sockets / "gdb") as debugger:
+                before = debugger.register(number)
+                debugger.flip_register(number, bit)
+                landed = debugger.register(number) == before ^ 1 << bit
+        except LinkLost as error:
+            return str(error)
+        return "" if landed else "the register did not change"
 
     def exited(self) -> bool:
         """True if QEMU ended by itself."""

@@ -12,6 +12,8 @@ from hil.faults.catalog import Fault, FaultKind
 from hil.faults.regions import Region
 from hil.rig.qemu_pi.board import PiBoard
 
+REGISTERS = 33  # X0 to X30, SP, PC
+
 
 class PiParts:
     """The parts that faults act on; named as the emulated board's are."""
@@ -43,6 +45,10 @@ class PiInjector(Injector):
         """Bring about a fault that is no bit flip."""
         board = self._pi.board
         match fault.kind:
+            case FaultKind.REGISTER_FLIP:
+                return Act(
+                    board.flip_register(int(fault.place * REGISTERS), int(fault.second * 64))
+                )
             case FaultKind.WORKER_HANG:
                 return Act(board.signal_guest(board.worker_pid, signal.SIGSTOP))
             case FaultKind.WORKER_CRASH:
