@@ -22,7 +22,9 @@ from flight_sw.radiation import self_test
 from flight_sw.radiation.boot_guard import BootPlan, BootState, on_boot
 from flight_sw.radiation.protected import MemoryRegion
 from flight_sw.radiation.voted import VotedRecord, VoteLost
-from flight_sw.resources.governor import StaircaseGovernor, StaircaseLimits
+from flight_sw.resources.governor import StaircaseLimits
+from flight_sw.resources.lookahead import LevelModel, Outlook
+from flight_sw.resources.pilot import Pilot
 from flight_sw.services.report import Report
 from flight_sw.services.st05_events import happening
 from flight_sw.space_link.keys import KeySet
@@ -58,6 +60,7 @@ class Inputs:
     space_room: int = SPACE_BYTES_MAX
     supply_on: bool | None = None
     current_a: float | None = None
+    outlook: Outlook | None = None
     stored: dict[str, int] = field(default_factory=dict)
     saved: frozenset[str] = frozenset()
 
@@ -114,7 +117,7 @@ class Controller:
             self._downlink,
             boot.boots,
         )
-        self._governor = StaircaseGovernor(len(profile.frequency.levels_mhz))
+        self._governor = Pilot(len(profile.frequency.levels_mhz), _believed(profile))
         self._connections: frozenset[int] = frozenset()
         self._heard_s: dict[int, float] = {}
         self._replies: list[Report] = []
@@ -142,7 +145,7 @@ class Controller:
         supply = self._board.watch(
             now, wanted=wanted, supply_on=inputs.supply_on, current_a=inputs.current_a
         )
-        self._govern(now)
+        self._govern(now, inputs.outlook)
         reports += self._obey_ground(now)
         self._settle_mode()
         services.tend(now, linked=bool(self._connections))
@@ -248,7 +251,7 @@ class Controller:
         self._refused_told = refused
         self._refused_due_s = now + REFUSALS_PERIOD_S
 
-    def _govern(self, now: float) -> None:
+    def _govern(self, now: float, outlook: Outlook | None) -> None:
         if self._watch.state is not BoardState.UP:
             return
         if self._board.came_up:
@@ -263,7 +266,12 @@ class Controller:
         )
         temp_c = self._board.temp_c(now)
         self._services.jobs.frequency_mhz = self._mhz()
+        jobs = self._services.jobs
+        self._governor.see(
+            self._board.beat.power_w, jobs.due(now, self._profile.frequency.levels_mhz[-1]), outlook
+        )
         decision = self._governor.decide(temp_c, limits, now)
+        jobs.held = self._governor.hold
         self._state.set(level=decision.level)
         if decision.too_hot and not self._was_too_hot and temp_c is not None:
             self._raise("too-hot", temp=temp_c)
@@ -349,3 +357,17 @@ class Controller:
 
     def _wake_at(self, now: float) -> float:
         return max(now, min(self._services.wake_at(now), self._board.wake_at(now)))
+
+
+def _believed(profile: Profile) -> LevelModel | None:
+    """The board as the look-ahead governor is told, or None where the profile does not know it."""
+    known, levels = profile.look_ahead, profile.frequency.levels_mhz
+    if known is None:
+        return None
+    return LevelModel(
+        speeds=tuple(mhz / levels[-1] for mhz in levels),
+        idle_w=known.idle_w,
+        busy_w=known.busy_w,
+        resistance_k_per_w=known.resistance_k_per_w,
+        time_constant_s=known.time_constant_s,
+    )

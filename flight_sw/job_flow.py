@@ -26,6 +26,7 @@ from flight_sw.mode import WORKING
 from flight_sw.services.calls import Call, Handler, Outcome
 from flight_sw.services.report import Channel, Report, report
 
+FIRST_RUN_S = 0.5  # assumed of a model that has not run yet
 JOBS_ON_BOARD_MAX = 2  # one running, one ready behind it
 
 _ADMISSION = {
@@ -60,6 +61,8 @@ class JobFlow:
         self.withdrawn = 0
         self.failed = 0
         self.frequency_mhz = 0
+        self.held = False
+        self._megacycles: dict[int, float] = {}
         self._ledger = JobLedger()
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -104,7 +107,7 @@ class JobFlow:
         """Jobs to hand to the node now."""
         self._ledger.expire(now)
         orders = []
-        while self._ledger.count(JobState.RUNNING) < JOBS_ON_BOARD_MAX:
+        while not self.held and self._ledger.count(JobState.RUNNING) < JOBS_ON_BOARD_MAX:
             job = self._ledger.next_to_run(self._may_run)
             if job is None:
                 break
@@ -112,6 +115,14 @@ class JobFlow:
             protection = job.protection.value
             orders.append(m.SubmitJob(job.id, attempt, job.slot, job.input, protection))
         return orders
+
+    def due(self, now: float, top_mhz: float) -> tuple[tuple[float, float], ...]:
+        """For each unanswered job, seconds left and seconds of work at the top clock, as last seen."""
+        unknown = FIRST_RUN_S * top_mhz
+        return tuple(
+            (job.deadline_s - now, self._megacycles.get(job.slot, unknown) / top_mhz)
+            for job in self._ledger.unanswered()
+        )
 
     def _may_run(self, job: Job) -> bool:
         """A job waits for its model, and for the protection it was promised: a load may fail both."""
@@ -127,6 +138,7 @@ class JobFlow:
         if answer is None:
             return []
         self.done += 1
+        self._megacycles[answer.slot] = message.elapsed_s * self.frequency_mhz
         return [
             report(
                 "result",

@@ -69,6 +69,15 @@ class Thermal(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dwell_s: Positive
 
 
+class LookAhead(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the look-ahead governor believes of the board: watts idle, and busy by frequency level."""
+
+    idle_w: Positive
+    busy_w: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
+    resistance_k_per_w: Positive
+    time_constant_s: Positive
+
+
 class Power(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where supply power is read, and the current above which a latch-up is assumed."""
 
@@ -151,6 +160,7 @@ class Profile(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     inference: Inference
     identity: Identity | None = None
     upsets: UpsetRate | None = None
+    look_ahead: LookAhead | None = None  # without it the staircase governs alone
     emulated: dict[str, Any] | None = None
     rig: dict[str, Any] | None = None
 
@@ -267,6 +277,11 @@ def _limit_problems(profile: Profile, source: str) -> Iterator[str]:
     low_s, high_s = profile.watchdog.range_s
     if not low_s <= profile.watchdog.timeout_s <= high_s:
         yield f"{source}: watchdog.timeout_s: this watchdog takes {low_s} to {high_s} s"
+    believed = profile.look_ahead
+    if believed is not None and len(believed.busy_w) != len(levels):
+        raise ProfileError(
+            f"{source}: look_ahead.busy_w: give one value for each of the {len(levels)} levels"
+        )
     heartbeat = profile.heartbeat
     if heartbeat.timeout_s < 2 * heartbeat.period_s:
         yield f"{source}: heartbeat.timeout_s: give at least two periods"

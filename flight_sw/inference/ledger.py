@@ -79,6 +79,11 @@ class JobLedger:
         ]
         return min(queued, key=lambda job: (job.priority, job.deadline_s), default=None)
 
+    def unanswered(self) -> list[Job]:
+        """Jobs that wait or run, the earliest deadline first."""
+        entries = (e for e in self._open.values() if e.state is not JobState.PROVISIONAL)
+        return sorted((entry.job for entry in entries), key=lambda job: job.deadline_s)
+
     def started(self, job_id: int, model_digest: bytes) -> int:
         """Note that a queued job went to the board; returns the attempt number, from 1."""
         entry = self._open[job_id]

@@ -13,6 +13,7 @@ import numpy as np
 from flight_sw.resources.lookahead import LevelModel, Outlook
 from hil.environment.conditions import GRID_S, Conditions
 from hil.environment.flown_board import BoardPhysics, FlownBoard
+from hil.environment.forecast import outlook_of
 from hil.environment.power import PowerModel
 from hil.environment.thermal import FIRMWARE_TABLE, ThermalNode
 from hil.environment.vehicle import Vehicle
@@ -31,8 +32,6 @@ DEADLINE_S = 90.0
 TILE_S = 1.0  # work of one tile at the top level
 BURST_EVERY_S = 120.0
 BURST_TILES = (20, 70)
-FORECAST_S = 300.0
-FORECAST_ORBITS = 3
 FORECAST_EVERY_POLLS = 15  # the bus tells once a minute
 SPOILS_PER_S = 2e-4  # accelerated, declared: particles that spoil the running tile
 RESTART_S = 30.0  # boot after a brown-out
@@ -116,7 +115,7 @@ def fly_policy(
     board = FlownBoard(BoardPhysics(PowerModel(), ThermalNode(), table), vehicle, conditions)
     board.switch(on=True)
     queue, pending = _Queue(trace), deque([Order(len(LEVELS_MHZ) - 1)] * DELAY_POLLS)
-    above_ks, back_s, outlook = 0.0, 0.0, _outlook(board)
+    above_ks, back_s, outlook = 0.0, 0.0, outlook_of(board)
     for poll in range(int(duration_s / POLL_S)):
         now_s = poll * POLL_S
         queue.advance(now_s)
@@ -125,7 +124,7 @@ def fly_policy(
             back_s = now_s + RESTART_S
         working = board.powered and now_s >= back_s
         if poll % FORECAST_EVERY_POLLS == 0:
-            outlook = _outlook(board)
+            outlook = outlook_of(board)
         pending.append(policy.decide(_sight(board, queue, trace, poll, outlook)))
         order = pending.popleft()
         board.limit_mhz = LEVELS_MHZ[order.level]
@@ -207,25 +206,6 @@ def _sight(board: FlownBoard, queue: _Queue, trace: Trace, poll: int, outlook: O
         due=queue.due(),
         outlook=outlook,
     )
-
-
-def _outlook(board: FlownBoard) -> Outlook:
-    """Three orbits ahead in steps of five minutes: what the bus knows of Sun and its own loads."""
-    vehicle, battery, conditions = board.vehicle, board.battery, board.conditions
-    first, stride = conditions.index(board.now_s), int(FORECAST_S / GRID_S)
-    count = int(FORECAST_ORBITS * conditions.period_s / FORECAST_S)
-    means = _lit_means(conditions, first, stride, count)
-    energy = vehicle.energy
-    return Outlook(
-        spare_wh=(battery.charge - energy.cut_charge) * energy.battery_wh,
-        room_wh=(1.0 - battery.charge) * energy.battery_wh,
-        surplus=tuple((FORECAST_S, vehicle.array_w(lit) - energy.bus_w) for lit in means),
-    )
-
-
-def _lit_means(conditions: Conditions, first: int, stride: int, count: int) -> list[float]:
-    span = conditions.lit[first : first + stride * count]
-    return [float(part.mean()) for part in np.array_split(span, count)]
 
 
 def task_of(trace: Trace, vehicle: Vehicle) -> Task:

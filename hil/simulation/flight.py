@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.errors import ProfileError
 from flight_sw.inference.manifest import WEIGHTS_FILE
 from flight_sw.inference.store import ModelStore
 from flight_sw.inference.tensors import pack
-from flight_sw.profile import Profile
+from flight_sw.profile import LookAhead, Profile
 from hil import board_files
 from hil.applications.cost import multiply_adds
 from hil.applications.golden import GoldenTwin, same_bits
@@ -98,7 +100,7 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
         with tempfile.TemporaryDirectory(prefix="vanallen-sim-") as folder:
             slots = fill_slots(Path(folder) / "slots")
             macs = {slot: multiply_adds(path) for slot, path in paths.items()}
-            flown = options.pace.stretch(profile)
+            flown = _with_look_ahead(options.pace.stretch(profile), physics, work)
             parts = BoardParts(flown, work, slots, memory.directory, macs)
             sessions = stream(options.seed, "board-session")
             board = VirtualBoard(parts, FlownBoard(physics, vehicle, conditions), sessions)
@@ -195,6 +197,21 @@ def _needed(silicon: Silicon, board: str) -> tuple[Work, Radiation]:
             "copy both from boards/emulated.yaml"
         )
     return silicon.work, silicon.radiation
+
+
+def _with_look_ahead(profile: Profile, physics: BoardPhysics, work: Work) -> Profile:
+    """The profile with what the look-ahead governor believes of this board, unless it says so itself."""
+    if profile.look_ahead is not None:
+        return profile
+    power, die = physics.power, physics.die
+    levels = profile.frequency.levels_mhz
+    believed = LookAhead(
+        idle_w=power.idle_w,
+        busy_w=tuple(power.board_w(float(mhz), work.busy_cores) for mhz in levels),
+        resistance_k_per_w=die.resistance_k_per_w,
+        time_constant_s=die.time_constant_s,
+    )
+    return msgspec.structs.replace(profile, look_ahead=believed)
 
 
 def _exposure(options: FlightOptions, radiation: Radiation, slots: Path) -> Exposure:

@@ -15,8 +15,10 @@ from flight_sw.board_watch import SupplyOrder
 from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs
 from flight_sw.link_profile import link_settings
 from flight_sw.profile import Profile
+from flight_sw.resources.lookahead import Outlook
 from flight_sw.space_link.keys import KeySet, reserved_test_keys
 from flight_sw.store.record_store import RecordStore
+from hil.environment.forecast import outlook_of
 from hil.environment.radiation import IN_MEMORY, Effect, Hit
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault
@@ -29,6 +31,7 @@ from hil.simulation.pace import Pace
 BITS_PER_BYTE = 10  # start and stop bit
 SUPPLY_PERIOD_S = 10.0
 SAMPLE_S = 60.0
+FORECAST_EVERY_S = 60.0
 OPERATOR_S = 600.0  # how often the operator looks whether the payload is in SAFE
 
 
@@ -108,7 +111,7 @@ class Mission:
         self._stored: dict[str, int] = {}
         self._saved: frozenset[str] = frozenset()
         self._to_controller = b""
-        self._supply_due_s = 0.0
+        self._supply_due_s = self._forecast_due_s = 0.0
         self._hung_at_s = 0.0
         self._brain = Actor("controller", self._step_controller)
         self._node = Actor("board", self._step_board)
@@ -159,6 +162,7 @@ class Mission:
             board=board_in,
             supply_on=supply_on,
             current_a=current_a,
+            outlook=self._forecast(now),
             stored=self._stored,
             saved=self._saved,
         )
@@ -179,6 +183,12 @@ class Mission:
         if outputs.space:
             self.ground.receive(outputs.space)
         self.timeline.wake(self._brain, wake_at)
+
+    def _forecast(self, now: float) -> Outlook | None:
+        if now < self._forecast_due_s or self._profile.look_ahead is None:
+            return None
+        self._forecast_due_s = now + FORECAST_EVERY_S
+        return outlook_of(self.board.physics)
 
     def _step_board(self, now: float) -> None:
         serial, wake_at = self.board.step(now)

@@ -21,7 +21,7 @@ class Pace:
         housekeeping_s: of telemetry.
     """
 
-    heartbeat_s: float = 20.0
+    heartbeat_s: float = 30.0
     scrub_pass_s: float = 600.0
     housekeeping_s: float = 120.0
 
@@ -35,7 +35,7 @@ class Pace:
             boot_s=max(beat.boot_s, 3 * self.heartbeat_s),
             settle_s=max(beat.settle_s, 3 * self.heartbeat_s),
         )
-        inference = msgspec.structs.replace(profile.inference, ping_timeout_s=4 * self.heartbeat_s)
+        inference = msgspec.structs.replace(profile.inference, ping_timeout_s=8 * self.heartbeat_s)
         scrub = msgspec.structs.replace(profile.scrub, pass_s=self.scrub_pass_s)
         return msgspec.structs.replace(
             profile, heartbeat=heartbeat, inference=inference, scrub=scrub

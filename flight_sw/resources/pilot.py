@@ -1,0 +1,70 @@
+"""Which governor flies: the look-ahead where the profile knows the board, the staircase where not.
+
+The staircase also stands behind the look-ahead: without a believable temperature, or once the die is
+over the soft limit, it decides alone until the die is below `release_c` again. So the worst that a
+wrong model can do is what the staircase allows.
+"""
+
+from flight_sw.resources.governor import Decision, StaircaseGovernor, StaircaseLimits
+from flight_sw.resources.lookahead import LevelModel, LookAheadGovernor, Outlook, Situation
+
+CHOSEN_FREELY = "need"
+
+
+class Pilot:
+    """One board's governor; `model` None flies the staircase alone."""
+
+    def __init__(self, levels: int, model: LevelModel | None) -> None:
+        self.hold = False
+        self._staircase = StaircaseGovernor(levels)
+        self._model = model
+        self._look_ahead = None if model is None else LookAheadGovernor(model)
+        self._power_w: float | None = None
+        self._due: tuple[tuple[float, float], ...] = ()
+        self._outlook: Outlook | None = None
+        self._limited = False
+        self._fallen_back = False
+
+    @property
+    def throttled(self) -> bool:
+        """Whether heat, energy or a lost sensor holds the board back; slow for want of work is not."""
+        if self._look_ahead is None or self._fallen_back:
+            return self._staircase.throttled
+        return self._limited
+
+    def start(self, now: float) -> None:
+        """A board came up: what was learned of the last one does not hold."""
+        self._staircase.start(now)
+        self._look_ahead = None if self._model is None else LookAheadGovernor(self._model)
+        self._limited = self._fallen_back = self.hold = False
+
+    def see(
+        self,
+        power_w: float | None,
+        due: tuple[tuple[float, float], ...],
+        outlook: Outlook | None,
+    ) -> None:
+        """What else is known for the next decision; an outlook holds until the next one."""
+        self._power_w, self._due = power_w, due
+        self._outlook = outlook or self._outlook
+
+    def decide(self, temp_c: float | None, limits: StaircaseLimits, now: float) -> Decision:
+        """The level, and whether the board was throttled or released just now."""
+        stairs = self._staircase.decide(temp_c, limits, now)
+        if self._look_ahead is None:
+            return stairs
+        situation = Situation(now, temp_c, self._power_w, self._due, self._outlook)
+        choice = self._look_ahead.decide(situation, limits.soft_limit_c)
+        over = temp_c is None or temp_c > limits.soft_limit_c
+        was, self._fallen_back = (
+            self._fallen_back,
+            over or (self._fallen_back and self._staircase.throttled),
+        )
+        if self._fallen_back:
+            self.hold = False
+            level = min(stairs.level, choice.level)
+            return Decision(level, stairs.change if was else min(stairs.change, 0), stairs.too_hot)
+        before, self._limited = self._limited, choice.why != CHOSEN_FREELY
+        self.hold = choice.hold
+        change = int(before) - int(self._limited)
+        return Decision(choice.level, change, stairs.too_hot)

@@ -1,0 +1,53 @@
+from flight_sw.resources.governor import StaircaseGovernor, StaircaseLimits
+from flight_sw.resources.lookahead import LevelModel, Outlook
+from flight_sw.resources.pilot import Pilot
+
+MODEL = LevelModel((0.33, 0.56, 0.78, 1.0), 2.1, (2.7, 3.3, 4.2, 5.4), 15.6, 186.0)
+LIMITS = StaircaseLimits(80.0, 74.0, 85.0, 1.0)
+
+
+def test_without_a_model_the_staircase_flies_alone() -> None:
+    """Same readings, same decisions, as the staircase itself."""
+    pilot, stairs = Pilot(4, None), StaircaseGovernor(4)
+    pilot.start(0.0)
+    stairs.start(0.0)
+    for second, temp_c in enumerate((70.0, 81.0, 82.0, None, 86.0, 73.0, 70.0), start=1):
+        pilot.see(3.0, (), None)
+        assert pilot.decide(temp_c, LIMITS, second) == stairs.decide(temp_c, LIMITS, second)
+        assert pilot.throttled == stairs.throttled
+
+
+def test_slow_for_want_of_work_is_not_throttled() -> None:
+    """A low level that deadlines allow raises no event and no lack."""
+    pilot = Pilot(4, MODEL)
+    pilot.start(0.0)
+    pilot.see(3.0, ((100.0, 5.0),), None)
+    decision = pilot.decide(50.0, LIMITS, 1.0)
+    assert (decision.level, decision.change) == (0, 0)
+    assert not pilot.throttled
+
+
+def test_heat_and_energy_throttle_and_release() -> None:
+    """An empty battery holds jobs and says so once; with energy again it is released."""
+    pilot = Pilot(4, MODEL)
+    pilot.start(0.0)
+    pilot.see(3.0, ((10.0, 9.0),), Outlook(0.1, 30.0, ((3000.0, -10.0),)))
+    decision = pilot.decide(50.0, LIMITS, 1.0)
+    assert (decision.change, pilot.hold, pilot.throttled) == (-1, True, True)
+    pilot.see(3.0, ((10.0, 9.0),), Outlook(20.0, 30.0, ((3000.0, 10.0),)))
+    decision = pilot.decide(50.0, LIMITS, 3.0)
+    assert (decision.change, pilot.hold, pilot.throttled) == (1, False, False)
+
+
+def test_a_lost_sensor_and_a_hot_die_fall_back_on_the_staircase() -> None:
+    """Blind or over the limit the staircase steps down, whatever the model believes."""
+    for reading in (None, 81.0):
+        pilot = Pilot(4, MODEL)
+        pilot.start(0.0)
+        levels = []
+        for second in range(2, 12, 2):
+            pilot.see(3.0, ((10.0, 9.0),), None)
+            levels.append(pilot.decide(reading, LIMITS, float(second)).level)
+        assert levels == sorted(levels, reverse=True)
+        assert levels[-1] == 0
+        assert pilot.throttled
