@@ -98,7 +98,7 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
     memory = SharedMemory()
     try:
         with tempfile.TemporaryDirectory(prefix="vanallen-sim-") as folder:
-            slots = fill_slots(Path(folder) / "slots")
+            slots = fill_slots(Path(folder) / "slots", profile)
             macs = {slot: multiply_adds(path) for slot, path in paths.items()}
             flown = _with_look_ahead(options.pace.stretch(profile), physics, work)
             parts = BoardParts(flown, work, slots, memory.directory, macs)
