@@ -208,6 +208,9 @@ def send(
     replay: Annotated[
         bool, typer.Option("--replay", help="Resend the last telecommand's bytes: must be refused.")
     ] = False,
+    arm: Annotated[
+        bool, typer.Option("--arm", help="Only allow critical NAME, with these values, for 30 s.")
+    ] = False,
     wait: Annotated[str, typer.Option(help="Follow until `done` or only `accepted`.")] = "done",
     within: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for that.")] = 5.0,
     space: Space = DEFAULT_SPACE,
@@ -232,7 +235,7 @@ def send(
     bench = _bench(space, board, keys, state)
     if name is None:
         raise typer.Exit(send_command.replay(bench, as_json=as_json))
-    options = send_command.SendOptions(wait, within, as_json)
+    options = send_command.SendOptions(wait, within, as_json, arm)
     raise typer.Exit(send_command.send(bench, name, values or [], options))
 
 

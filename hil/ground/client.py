@@ -141,6 +141,20 @@ class Ground:
             self._archive.command(time.time(), request.id, name, values)
         return request
 
+    def arm(self, name: str, /, **values: Value) -> Request:
+        """Allow one critical telecommand with just these arguments for the next 30 s.
+
+        Raises:
+            UserError: as `send`, or the telecommand is not critical.
+        """
+        command = telecommands.BY_NAME.get(name)
+        if command is not None and not command.critical:
+            raise UserError(f"{name} is not critical: send it without arming")
+        if command is not None:
+            _encoded(command, values)
+            return self.send("arm", **telecommands.arming(name, values))
+        return self.send(name, **values)  # which says what is wrong with the name
+
     def replay_last(self) -> int:
         """Send the last telecommand's bytes again, as an eavesdropper would; a payload refuses them.
 

@@ -58,6 +58,7 @@ class SendOptions:
     wait: str = "done"
     within_s: float = 5.0
     as_json: bool = False
+    arm: bool = False
 
 
 def send(bench: Bench, name: str, words: Sequence[str], options: SendOptions) -> int:
@@ -76,7 +77,7 @@ def send(bench: Bench, name: str, words: Sequence[str], options: SendOptions) ->
     try:
         ground.poll()
         begin_s = time.monotonic()
-        request = ground.send(name, **values)
+        request = (ground.arm if options.arm else ground.send)(name, **values)
         outcome, reason, note = _follow(request, options)
         elapsed_s = time.monotonic() - begin_s
         reports = _aftermath(ground, command, outcome)
@@ -88,6 +89,7 @@ def send(bench: Bench, name: str, words: Sequence[str], options: SendOptions) ->
         ground.close()
     answer = {
         "telecommand": name,
+        "armed": options.arm,
         "outcome": outcome,
         "reason": reason.name if reason else None,
         "elapsed_s": round(elapsed_s, 4),
@@ -163,6 +165,11 @@ def _tell(command: Command, answer: dict[str, Any], reports: Sequence[Report]) -
     why = f": {reason.lower().replace('_', ' ')}" if reason else ""
     if answer["reason"] == Reason.WRONG_MODE.name:
         why += f" (accepted in {modes_of(command)})"
+    if answer["reason"] == Reason.NOT_ARMED.name:
+        why += " (it is critical: send the same words with --arm first, then within 30 s without)"
+    if answer["armed"] and outcome == "done":
+        outcome = "armed for 30 s"
+        why = ": send the same words without --arm"
     took = f" after {answer['elapsed_s'] * 1000:.0f} ms" if answer["elapsed_s"] else ""
     console.print(f"{command.name} [{style}]{outcome}[/]{why}{took}")
     if answer["note"]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from flight_sw.dictionary.command import arming_digest
 from flight_sw.dictionary.reason import Reason
+from flight_sw.dictionary.telecommands import CRITICAL_NAMES
 from flight_sw.errors import PortError, UserError
 from flight_sw.profile import Profile
 from flight_sw.space_link.keys import KeySet, new_keys
@@ -47,6 +49,23 @@ def test_arguments_arrive_typed(start: Start, connect: Connect) -> None:
     payload.answer = lambda tc: (seen.append(tc.data), payload.obey(tc))[1]
     connect(payload).send("set-parameter", parameter="scrub_pass", value=2.5).done()
     assert seen == [b"\x01" + bytes.fromhex("4004000000000000")]
+
+
+def test_arming_names_the_very_telecommand(start: Start, connect: Connect) -> None:
+    """What is armed is the digest of the bytes that will be fired, and only critical ones."""
+    payload = start()
+    seen: list[bytes] = []
+    payload.answer = lambda tc: (seen.append(tc.data), payload.obey(tc))[1]
+    ground = connect(payload)
+    ground.arm("reset-schedule").done()
+    digest = arming_digest(11, 3, b"")
+    assert seen == [
+        b"\x00\x07" + bytes([CRITICAL_NAMES.index("reset-schedule")]) + digest.to_bytes(8, "big")
+    ]
+    with pytest.raises(UserError, match="not critical"):
+        ground.arm("ping")
+    with pytest.raises(UserError, match="no telecommand"):
+        ground.arm("reset-schedul")
 
 
 def test_a_refusal_carries_its_reason(start: Start, connect: Connect) -> None:
