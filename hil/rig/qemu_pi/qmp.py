@@ -40,6 +40,8 @@ class Debugger:
     def __init__(self, path: Path) -> None:
         self._socket = _connect(path, time.monotonic() + TIMEOUT_S)
         self._partial = b""
+        # Until it has been asked for the description, the stub knows no registers.
+        self.ask("qXfer:features:read:target.xml:0,100")
 
     def ask(self, packet: str) -> str:
         """One packet and its answer; stop reports in between are passed over."""
