@@ -8,17 +8,20 @@ from flight_sw.board_models import BoardModels
 from flight_sw.inference.worker_messages import SelfTested
 from flight_sw.worker_watch import WorkerWatch
 
-PERIOD_S = 10.0  # between two tests; every part has its turn
-
 
 class BoardSelfTest:
-    """Decides when to test which part, and what a failed test asks for."""
+    """Decides when to test which part, and what a failed test asks for.
 
-    def __init__(self, models: BoardModels, worker: WorkerWatch) -> None:
+    Args:
+        period_s: time between two tests; every part has its turn.
+    """
+
+    def __init__(self, models: BoardModels, worker: WorkerWatch, period_s: float) -> None:
         self.done = 0
         self.failed = 0
         self._models = models
         self._worker = worker
+        self._period_s = period_s
         self._numbers = sorted(models.parts)
         self._turn = 0
         self._due_s: float | None = None
@@ -26,12 +29,12 @@ class BoardSelfTest:
     def step(self, now: float) -> None:
         """Start a test if one is due and the worker is free."""
         if self._due_s is None:
-            self._due_s = now + PERIOD_S
+            self._due_s = now + self._period_s
         if now < self._due_s or not self._worker.ready or not self._numbers:
             return
         number = self._numbers[self._turn % len(self._numbers)]
         self._turn += 1
-        self._due_s = now + PERIOD_S
+        self._due_s = now + self._period_s
         if self._models.was_proven(number):
             self._worker.self_test(number, now)
 

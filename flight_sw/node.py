@@ -82,7 +82,7 @@ class Node:
         limits = profile.inference
         self._worker = WorkerWatch.within(limits, self._models.directories)
         self._jobs = BoardJobs(self._models, self._worker)
-        self._self_test = BoardSelfTest(self._models, self._worker)
+        self._self_test = BoardSelfTest(self._models, self._worker, profile.inference.self_test_s)
         self._scrubber = Scrubber([model.region for model in models]) if models else None
         self._memory = NodeMemory(self._models, self._scrubber, self.memory_regions)
         self._reloads: dict[int, int] = {}

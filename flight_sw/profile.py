@@ -137,6 +137,7 @@ class Inference(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     job_timeout_s: Positive
     ping_timeout_s: Positive
     start_timeout_s: Positive = 15.0  # first import of onnxruntime on a small board
+    self_test_s: Positive = 10.0  # between two known-answer tests of the models
     load_timeout_s: Positive = 60.0  # a 0.6 B language model takes 34 s to prove
 
 

@@ -19,11 +19,13 @@ class Pace:
         heartbeat_s: of heartbeats and orders; three missing make the board silent.
         scrub_pass_s: of one pass over all protected pages.
         housekeeping_s: of telemetry.
+        self_test_s: of the models' known-answer tests.
     """
 
     heartbeat_s: float = 30.0
     scrub_pass_s: float = 600.0
     housekeeping_s: float = 120.0
+    self_test_s: float = 600.0
 
     def stretch(self, profile: Profile) -> Profile:
         """The profile with these periods."""
@@ -35,7 +37,9 @@ class Pace:
             boot_s=max(beat.boot_s, 3 * self.heartbeat_s),
             settle_s=max(beat.settle_s, 3 * self.heartbeat_s),
         )
-        inference = msgspec.structs.replace(profile.inference, ping_timeout_s=8 * self.heartbeat_s)
+        inference = msgspec.structs.replace(
+            profile.inference, ping_timeout_s=8 * self.heartbeat_s, self_test_s=self.self_test_s
+        )
         scrub = msgspec.structs.replace(profile.scrub, pass_s=self.scrub_pass_s)
         return msgspec.structs.replace(
             profile, heartbeat=heartbeat, inference=inference, scrub=scrub
@@ -46,5 +50,6 @@ class Pace:
         return (
             f"periods stretched for virtual time: heartbeats each {self.heartbeat_s:g} s (profile "
             f"{profile.heartbeat.period_s:g} s), scrub pass {self.scrub_pass_s:g} s (profile "
-            f"{profile.scrub.pass_s:g} s)"
+            f"{profile.scrub.pass_s:g} s), model self-tests each {self.self_test_s:g} s (profile "
+            f"{profile.inference.self_test_s:g} s)"
         )
