@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -103,7 +104,7 @@ def _talk(master, node):
             isinstance(one, m.Heartbeat) and one.temp_c is not None for one in heard
         ):
             break
-        time.sleep(0.01)
+        select.select([master], [], [], 0.01)
     return heard
 
 
