@@ -84,7 +84,13 @@ CASES = {
         ["none.json", "vanallen keys new"],
     ),
     "port that does not exist": (
-        lambda folder: ["fly", "--board-port", "/dev/ttyNONE", "--keys", new_keys(folder)],
+        lambda folder: [
+            *("fly", "--board-port", "/dev/ttyNONE", "--keys", new_keys(folder)),
+            *(
+                "--space",
+                "tcp://127.0.0.1:0",
+            ),  # any free port: another flight may hold the usual one
+        ],
         ["/dev/ttyNONE"],
     ),
     "folder that is not empty": (
