@@ -25,8 +25,13 @@ run: setup
 test: setup
 	$(BIN)/pytest
 
+# Ends with the table of figures F1 to F14; `make test-long F=F09` runs the tests behind one of them.
+FIGURES := runs/figures.jsonl
 test-long: setup
-	$(BIN)/pytest -m 'long and not board and not qemu'
+	@rm -f $(FIGURES)
+	@VANALLEN_FIGURES=$(FIGURES) $(BIN)/pytest \
+	  -m '(long or figure) and not release and not board and not qemu' $(if $(F),-k $(F)); \
+	  status=$$?; $(BIN)/python -m tests.figures --tier long --records $(FIGURES) $(F) && exit $$status
 
 # A Raspberry Pi 3 in QEMU: builds its card the first time; skips where programs are missing.
 test-qemu: setup
