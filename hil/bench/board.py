@@ -17,9 +17,9 @@ from flight_sw.board_link import messages as m
 from flight_sw.profile import Profile
 from hil.board_commands import shipped_on
 from hil.board_files import find_board, read_board
-from hil.campaign.children import Child
 from hil.faults.rig_client import RigClient
 from hil.rig.board_peer import BoardPeer
+from hil.rig.children import Child
 from hil.rig.qemu_pi.image import TOOLS, find
 from hil.rig.qemu_pi.process import image_folder
 from hil.rig.tools import missing_tools

@@ -31,9 +31,9 @@ from flight_sw.space_link.keys import KeySet, format_keys, new_keys, reserved_te
 from flight_sw.space_link.link import TcSender, TmReceiver, TmSender
 from flight_sw.space_link.packet import Telecommand, Telemetry
 from hil import board_files
-from hil.campaign.children import Child
 from hil.emulator.cable import Cable, Terminal
 from hil.ground.client import Ground
+from hil.rig.children import Child
 
 BAUD = 921_600
 PINGS = 300

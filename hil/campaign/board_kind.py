@@ -8,16 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from flight_sw.errors import UserError
 from flight_sw.profile import Profile
 from hil.applications.golden import within_tolerance
 from hil.campaign.record import Answer
-from hil.campaign.stack import compile_models
 from hil.campaign.workload import ModelToFly, Workload
+from hil.rig import model_slots
 from hil.rig.board_section import rig_section
-from hil.rig.qemu_pi.compile import compile_on_pi
-from hil.rig.qemu_pi.image import find
-from hil.rig.qemu_pi.process import image_folder
 
 TOLERANCE = 1e-5  # absolute, or relative above 1: fp32 on another processor differs by some 1e-7
 
@@ -31,20 +27,7 @@ def compile_for(
         ModelError: a model cannot be compiled.
         UserError: the board's image has not been built, or nothing emulates the board.
     """
-    kind = rig_section(profile).emulator
-    if kind == "process":
-        return compile_models(models, say)
-    if kind == "none":
-        raise UserError(
-            f"board {profile.name} is a real one: start its node, then fly it with `vanallen fly`; "
-            "`run` flies emulated boards: emulated, qemu-raspberry-pi-3"
-        )
-    image = find(image_folder())
-    if image is None:
-        raise UserError("no card for the emulated Raspberry Pi; run: vanallen board qemu-pi build")
-    flown = list(models)
-    kept = compile_on_pi([one.path for one in flown], image, image_folder() / "models", say)
-    return {one.slot: kept[one.path] for one in flown}
+    return model_slots.compile_for(profile, {one.slot: one.path for one in models}, say)
 
 
 def compares_bits(profile: Profile) -> bool:

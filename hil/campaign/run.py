@@ -25,7 +25,6 @@ from hil.campaign.board_kind import compares_bits, compile_for, sentence, settle
 from hil.campaign.flight import FlightDirector, Flown
 from hil.campaign.folder import RunFolder, make_folder
 from hil.campaign.judge import final_answers, judge
-from hil.campaign.patience import patience
 from hil.campaign.plots import Traces
 from hil.campaign.record import Flight, JobCounts
 from hil.campaign.recorder import Recorder
@@ -35,6 +34,7 @@ from hil.campaign.story import Story, quiet_console
 from hil.campaign.summary import Outcome, summarise, table
 from hil.campaign.workload import Workload, golden_answers, make_workload, say_result
 from hil.ground.client import LinkCounts
+from hil.rig.patience import patience
 from hil.scenario import Scenario, load_scenario
 
 OK, FAILED = 0, 1

@@ -14,12 +14,12 @@ import pytest
 from flight_sw.profile import Profile, parse_profile
 from flight_sw.space_link.keys import KeySet, format_keys, new_keys, parse_keys
 from hil.bench.link import _profile_text
-from hil.campaign.children import Child
 from hil.emulator.cable import Terminal
 from hil.ground import cfdp_command
 from hil.ground.client import Ground
 from hil.ground.request import CommandFailed, TransferFailed
 from hil.ground.send_command import Bench
+from hil.rig.children import Child
 
 SLOT = 4
 

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from flight_sw.errors import UserError
-from hil.campaign.children import Child
 from hil.campaign.folder import make_folder
 from hil.campaign.story import Source, Story, quiet_console
+from hil.rig.children import Child
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,7 +49,7 @@ def test_a_child_ends_with_a_run_that_is_killed(tmp_path):
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "from pathlib import Path\n"
-        "from hil.campaign.children import Child\n"
+        "from hil.rig.children import Child\n"
         "child = Child([sys.executable, '-c', 'import time; time.sleep(60)'], Path('log'))\n"
         "print(child.pid, flush=True)\n"
         "input()\n"

@@ -1,7 +1,7 @@
 """How long a flight waits for a board follows from the board's profile."""
 
 from hil.board_files import read_board
-from hil.campaign.patience import BOARD_UP_S, MODELS_S, SETTLE_S, STALLED_S, patience
+from hil.rig.patience import BOARD_UP_S, MODELS_S, SETTLE_S, STALLED_S, patience
 
 
 def test_the_emulated_board_keeps_its_short_limits():
