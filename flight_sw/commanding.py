@@ -35,6 +35,7 @@ class Moment:
     now: float
     clock_s: float
     mode: Mode
+    pending_key: bool = False  # whether the telecommand came under keys that are not in force
 
 
 class Commanding:
@@ -121,6 +122,8 @@ class Commanding:
             arguments = command.decode(data)
         except DecodeError:
             return Reason.BAD_ARGUMENT
+        if command.pending_key is not moment.pending_key:
+            return Reason.NOT_ALLOWED
         if moment.mode not in command.modes:
             return Reason.WRONG_MODE
         if command.service in self.held:

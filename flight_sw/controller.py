@@ -12,6 +12,7 @@ from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
 from flight_sw.commanding import Moment
 from flight_sw.dictionary.field import Value
 from flight_sw.downlink import Downlink, Stamp
+from flight_sw.key_change import KeyChange
 from flight_sw.link_profile import link_settings
 from flight_sw.mode import WORKING, Mode, may_change
 from flight_sw.on_board import NOTHING_STORED, Identity, OnBoard, Stored
@@ -27,8 +28,9 @@ from flight_sw.resources.lookahead import LevelModel, Outlook
 from flight_sw.resources.pilot import Pilot
 from flight_sw.services.report import Report
 from flight_sw.services.st05_events import happening
+from flight_sw.space_link.key_ring import KeyRing, new_ring
 from flight_sw.space_link.keys import KeySet
-from flight_sw.space_link.link import TcReceiver
+from flight_sw.space_link.link import Standby, TcReceiver, Uplinked
 from flight_sw.space_link.packet import BarePacket, Telecommand
 
 BOARD_BYTES_MAX = 16_384
@@ -81,7 +83,9 @@ class Outputs:
 class Boot:
     """What storage said at boot: counters that must never run backward, and why we booted.
 
-    `unproven` counts boots in a row, this one included, none of which is known to have held.
+    `unproven` counts boots in a row, this one included, none of which is known to have held. `ring` is
+    the stored one, None for the keys of the file; the ceilings are those of the keys in force, and
+    `pending_ceilings` of those that wait.
     """
 
     boots: int
@@ -91,6 +95,8 @@ class Boot:
     session: int
     unproven: int | None = 1
     stored: Stored = NOTHING_STORED
+    ring: KeyRing | None = None
+    pending_ceilings: tuple[int, int] = (0, 0)
 
 
 class Controller:
@@ -100,14 +106,19 @@ class Controller:
         self._profile = profile
         self._boot = boot
         settings = link_settings(profile)
-        self._uplink = TcReceiver(keys.tc, settings, boot.tc_ceiling)
+        ring = boot.ring or new_ring(keys)
+        self._uplink = TcReceiver(ring.active.tc, settings, boot.tc_ceiling)
         self._watch = BoardWatch(profile.heartbeat, profile.supply)
         self._state = VotedRecord("payload", {"mode": Mode.BOOT.value, "level": 0})
         limits = {"soft_limit": profile.thermal.soft_limit_c, "release": profile.thermal.release_c}
         identity = Identity(profile.spacecraft.id, boot.boots)
-        self._services = OnBoard(self._watch, ControllerMemory(self._state), limits, identity)
+        self._services = OnBoard(self._watch, ControllerMemory(self._state), limits, identity, ring)
         storage, transfers = self._services.storage, self._services.transfers
-        self._downlink = Downlink(keys.tm, settings, boot.tm_ceiling, storage, transfers)
+        self._downlink = Downlink(ring.active.tm, settings, boot.tm_ceiling, storage, transfers)
+        names = (TC_CEILING, TM_CEILING)
+        self._keys = KeyChange(
+            self._services.keys, self._uplink, self._downlink, names, boot.pending_ceilings
+        )
         self._board = BoardSide(profile, boot.session, self._watch, self._services)
         self._report = PayloadState(
             self._services,
@@ -155,7 +166,8 @@ class Controller:
         reports += self._housekeep(now)
         stamp = Stamp(now, services.time.stamp_s)
         space = self._downlink.frames(reports, stamp, self._uplink.clcw(), inputs.space_room)
-        counters, records = self._wanted_counters(now), services.keeper.wanted(now)
+        counters = self._wanted_counters(now)
+        records = self._keys.record(now) | services.keeper.wanted(now)
         outputs = Outputs(
             counters=counters,
             space=space,
@@ -211,9 +223,24 @@ class Controller:
 
     def _hear_ground(self, now: float, inputs: Inputs) -> None:
         self._hear_storage(now, inputs)
-        security = self._uplink.security
-        security.ceiling_confirmed(inputs.stored.get(TC_CEILING, 0))
-        self._downlink.security.ceiling_confirmed(inputs.stored.get(TM_CEILING, 0))
+        self._hear_connections(now, inputs)
+        for connection, received in inputs.space:
+            self._heard_s[connection] = now
+            for item in self._uplink.feed(connection, received):
+                self._take_uplinked(item, now)
+        self._tell_refusals(now)
+
+    def _take_uplinked(self, item: Uplinked, now: float) -> None:
+        commanding = self._services.commanding
+        if isinstance(item, Telecommand):
+            self._replies += commanding.receive(item, now)
+        elif isinstance(item, Standby):
+            moment = Moment(now, self._services.time.clock_s, self.mode, pending_key=True)
+            self._replies += commanding.carry_out(item.telecommand, moment)
+        elif isinstance(item, BarePacket):
+            self._services.transfers.receive(item.data)
+
+    def _hear_connections(self, now: float, inputs: Inputs) -> None:
         connections = frozenset(inputs.connections)
         for gone in self._connections - connections:
             self._uplink.disconnect(gone)
@@ -224,17 +251,11 @@ class Controller:
         for connection, heard_s in self._heard_s.items():
             if now - heard_s > FRAME_PAUSE_S:
                 self._uplink.drop_partial(connection)
-        for connection, received in inputs.space:
-            self._heard_s[connection] = now
-            for item in self._uplink.feed(connection, received):
-                if isinstance(item, Telecommand):
-                    self._replies += self._services.commanding.receive(item, now)
-                elif isinstance(item, BarePacket):
-                    self._services.transfers.receive(item.data)
-        self._tell_refusals(now)
 
     def _hear_storage(self, now: float, inputs: Inputs) -> None:
         """Counters that storage refused are tried again, and told, once a second."""
+        if self._keys.confirm(inputs.saved, inputs.stored, now):
+            self._services.housekeeping.request_all()
         self._stable_told = self._stable_told or BOOT_CONFIRMED in inputs.stored
         refused = self._asked - inputs.stored.keys()
         if refused:
@@ -335,16 +356,14 @@ class Controller:
     def _housekeep(self, now: float) -> list[Report]:
         services = self._services
         reports = self._report.reports(self._glance(now))
+        services.put(self._keys.take_events())
         return reports + services.events.take(now, services.parameters["event_rate"])
 
     def _glance(self, now: float) -> Glance:
         return Glance(now, self.mode, self._mhz())
 
     def _wanted_counters(self, now: float) -> dict[str, int]:
-        wanted = {
-            TC_CEILING: self._uplink.security.wanted_ceiling(),
-            TM_CEILING: self._downlink.security.wanted_ceiling(),
-        }
+        wanted = self._keys.wanted_ceilings()
         started_s = now if self._started_s is None else self._started_s
         if now - started_s > STABLE_S:
             self._services.prove()
@@ -356,7 +375,9 @@ class Controller:
         return counters
 
     def _wake_at(self, now: float) -> float:
-        return max(now, min(self._services.wake_at(now), self._board.wake_at(now)))
+        return max(
+            now, min(self._services.wake_at(now), self._board.wake_at(now), self._keys.wake_at())
+        )
 
 
 def _believed(profile: Profile) -> LevelModel | None:

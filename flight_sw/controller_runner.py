@@ -24,11 +24,12 @@ from flight_sw.devices.storage import FileStorage, read_key_file
 from flight_sw.devices.supply import NoSupply, Supply, SysfsSupply
 from flight_sw.devices.tcp_port import TcpListener
 from flight_sw.devices.udp_port import UdpListener
-from flight_sw.errors import KeyFileError, PortError, StoreError
+from flight_sw.errors import DecodeError, KeyFileError, PortError, StoreError
 from flight_sw.on_board import RECORD_NAMES, Stored
 from flight_sw.profile import Profile
 from flight_sw.runner import Loop, draw_session, write_memory_map
-from flight_sw.space_link.keys import LinkKey, parse_keys
+from flight_sw.space_link.key_ring import RECORD_NAME, KeyRing, new_ring, restored_ring
+from flight_sw.space_link.keys import KeySet, LinkKey, parse_keys
 from flight_sw.store.counters import (
     BootCounter,
     BootRecord,
@@ -83,16 +84,17 @@ class _ControllerRunner:
         self._storage.claim()
         self._boots = BootCounter(self._storage)
         self._runs = RunMarker(self._storage)
+        self._records = RecordStore(self._storage)
+        ring = self._ring(keys)
         self._ceilings = {
-            TC_CEILING: CeilingStore(self._storage, keys.tc),
-            TM_CEILING: CeilingStore(self._storage, keys.tm),
+            TC_CEILING: CeilingStore(self._storage, ring.active.tc),
+            TM_CEILING: CeilingStore(self._storage, ring.active.tm),
         }
         self._space = _space_port(options.space_url, profile, self._clock)
         self._board = ReopeningPort.serial(options.board_port, profile.serial.baud, self._clock)
         self._board.check()
         self._supply = _supply(profile, options.board_port)
-        self._records = RecordStore(self._storage)
-        boot = self._boot(keys.tc, keys.tm)
+        boot = self._boot(ring)
         self._controller = Controller(profile, keys, boot)
         write_memory_map(
             options.state / "regions.json", os.getpid(), self._controller.memory_regions()
@@ -128,28 +130,48 @@ class _ControllerRunner:
         self._board.close()
         self._storage.close()
 
-    def _boot(self, *keys: LinkKey) -> Boot:
+    def _ring(self, file_keys: KeySet) -> KeyRing:
+        """The keys in force: those of the file, or what a change over the link made of them."""
+        loaded = self._records.load((RECORD_NAME,))
+        if loaded.damaged:
+            raise KeyFileError(
+                "both copies of the record of keys are lost, so keys out of force could come back; "
+                "make a new key with: vanallen keys new"
+            )
+        if RECORD_NAME not in loaded.payloads:
+            return new_ring(file_keys)
+        try:
+            return restored_ring(file_keys, loaded.payloads[RECORD_NAME])
+        except DecodeError as error:
+            raise KeyFileError(f"the stored record of keys cannot be used: {error}") from None
+
+    def _boot(self, ring: KeyRing) -> Boot:
         """Count this boot before anything else can go wrong; the ceilings alone must be readable."""
         record = self._count_boot()
-        ceilings = []
-        for store, key in zip(self._ceilings.values(), keys, strict=True):
-            stored = store.load()
-            if stored.state is CeilingState.LOST:
-                raise KeyFileError(
-                    f"both copies of the {key.direction.value} counter of key {key.key_id} are lost, "
-                    "so old frames could pass again; make a new key with: vanallen keys new"
-                )
-            ceilings.append(stored.value)
+        pending = ring.pending
+        active = (self._ceiling(ring.active.tc), self._ceiling(ring.active.tm))
+        waiting = (self._ceiling(pending.tc), self._ceiling(pending.tm)) if pending else (0, 0)
         loaded = self._records.load(RECORD_NAMES)
         return Boot(
             boots=record.boots if record else 0,
             cause=_cause(record),
-            tc_ceiling=ceilings[0],
-            tm_ceiling=ceilings[1],
+            tc_ceiling=active[0],
+            tm_ceiling=active[1],
             session=draw_session(),
             unproven=record.unconfirmed if record else None,
             stored=Stored(loaded.payloads, loaded.damaged),
+            ring=ring,
+            pending_ceilings=waiting,
         )
+
+    def _ceiling(self, key: LinkKey) -> int:
+        stored = CeilingStore(self._storage, key).load()
+        if stored.state is CeilingState.LOST:
+            raise KeyFileError(
+                f"both copies of the {key.direction.value} counter of key {key.key_id} are lost, "
+                "so old frames could pass again; make a new key with: vanallen keys new"
+            )
+        return stored.value
 
     def _count_boot(self) -> BootRecord | None:
         """None if storage refuses: the payload boots all the same, with its required parts alone."""
@@ -210,10 +232,16 @@ class _ControllerRunner:
                 if name == BOOT_CONFIRMED:
                     self._boots.confirm()
                 else:
-                    self._ceilings[name].save(value)
+                    self._ceiling_store(name).save(value)
             except StoreError:
                 continue
             self._stored[name] = value
+
+    def _ceiling_store(self, name: str) -> CeilingStore:
+        """Of the keys in force at boot, or under its own name that of keys loaded since."""
+        if name not in self._ceilings:
+            self._ceilings[name] = CeilingStore(self._storage, name)
+        return self._ceilings[name]
 
 
 class _SpacePort(Protocol):

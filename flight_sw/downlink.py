@@ -12,6 +12,7 @@ from flight_sw.services.st15_storage import StorageService
 from flight_sw.space_link.keys import LinkKey
 from flight_sw.space_link.link import LinkSettings, TmSender
 from flight_sw.space_link.packet import BarePacket, Telemetry
+from flight_sw.space_link.sdls import SdlsSender
 
 FRAMES_MAX = 64  # per step
 WAITING_BYTES_MAX = 4 * 1024 * 1024  # parts of large results that the channel has no room for yet
@@ -48,8 +49,16 @@ class Downlink:
         self._message_counters: dict[tuple[int, int], int] = {}
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self.security = self._sender.security
         self.dropped = 0
+
+    @property
+    def security(self) -> SdlsSender:
+        """The association in force."""
+        return self._sender.security
+
+    def change_key(self, security: SdlsSender) -> None:
+        """Protect with another association from the next frame on."""
+        self._sender.change_key(security)
 
     def frames(self, reports: Iterable[Report], stamp: Stamp, clcw: bytes, room: int) -> bytes:
         """Queue the reports and send what may go; the rest waits for the next step.

@@ -35,6 +35,8 @@ from flight_sw.services.st19_event_action import EventActionService
 from flight_sw.services.st20_parameters import ParameterService
 from flight_sw.services.st21_sequences import SequenceService
 from flight_sw.services.st23_files import FileService
+from flight_sw.services.st131_keys import KeyService
+from flight_sw.space_link.key_ring import KeyRing
 from flight_sw.space_link.packet import Telecommand
 
 Readings = Callable[[], Mapping[str, Value]]
@@ -81,10 +83,16 @@ class OnBoard:
         memory: the controller's own named regions.
         ceilings: for some parameters, the value that the profile allows at most.
         identity: who transfers files.
+        ring: the keys of the link, in force and pending.
     """
 
     def __init__(
-        self, watch: BoardWatch, memory: OwnMemory, ceilings: dict[str, float], identity: Identity
+        self,
+        watch: BoardWatch,
+        memory: OwnMemory,
+        ceilings: dict[str, float],
+        identity: Identity,
+        ring: KeyRing,
     ) -> None:
         self._watch = watch
         self.orders = BoardOrders(self._board_up)
@@ -102,6 +110,7 @@ class OnBoard:
         self.sequences = SequenceService()
         self.files = FileService()
         self.transfers = TransferService(self.files, identity.spacecraft, identity.boots)
+        self.keys = KeyService(ring)
         self.jobs = JobFlow()
         self.functions.models = self.jobs.models
         self.commanding = Commanding()
@@ -232,6 +241,7 @@ class OnBoard:
             self.sequences,
             self.files,
             self.transfers,
+            self.keys,
             self.jobs,
         )
 

@@ -15,11 +15,10 @@ from flight_sw.errors import UserError, VanAllenError
 from hil import archive_command, board_files, places
 from hil.bench.command import bench
 from hil.board_commands import board_app, shipped_on
-from hil.desk import Board, Json, keys_app, read_keys
+from hil.desk import DEFAULT_SPACE, Board, Json, keys_app, read_keys
 from hil.dictionary_export.command import dictionary_app
 from hil.model_command import model_app
 
-DEFAULT_SPACE = "tcp://127.0.0.1:5540"
 USER_ERROR, INTERRUPTED = 2, 130
 
 # What a newcomer needs comes first, whatever the order of declaration below.

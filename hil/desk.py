@@ -15,6 +15,8 @@ from hil import board_files, places
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Board = Annotated[str, typer.Option(help="Shipped profile, or a .yaml file of your own.")]
 
+DEFAULT_SPACE = "tcp://127.0.0.1:5540"
+
 keys_app = typer.Typer(help="Make and look at the keys of the space link.", no_args_is_help=True)
 
 
@@ -34,7 +36,7 @@ def keys_new(
         aside = _free_name(path)
         path.rename(aside)
         typer.echo(f"the old keys are now {aside}")
-    fresh = new_keys(board_files.read_board(board).spacecraft.id, os.urandom(64))
+    fresh = new_keys(board_files.read_board(board).spacecraft.id, os.urandom(96))
     write_key_file(path, format_keys(fresh))
     typer.echo(f"{path}: new keys for board {fresh.board:#x}, readable by you alone")
 
@@ -60,6 +62,25 @@ def keys_show(
             f"{row['direction']}  board {row['board']:#x}  spi {row['spi']}  key {row['key_id']}"
         )
         typer.echo(f"  {words}  AES-256-GCM")
+    typer.echo("  master key: " + ("yes" if found.master else "none, so no change over the link"))
+
+
+@keys_app.command("change")
+def keys_change(
+    file: Annotated[Path | None, typer.Argument(help="Which; else your key file.")] = None,
+    space: Annotated[str, typer.Option(help="Space link, as for send.")] = DEFAULT_SPACE,
+    board: Board = "emulated",
+    state: Annotated[Path | None, typer.Option(help="Folder of the counters, as for send.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change both keys over the link: old ones work until the new are proven. Repeat if cut off."""
+    from hil.ground import key_change
+    from hil.ground.send_command import Bench
+
+    path = file or places.key_file()
+    profile = board_files.read_board(board)
+    bench = Bench(space, read_keys(path), state or places.ground_state(), profile)
+    raise typer.Exit(key_change.change_command(bench, path, as_json=as_json))
 
 
 def read_keys(path: Path) -> KeySet:

@@ -170,6 +170,15 @@ def write_key_file(path: Path, text: str) -> None:
         raise KeyFileError(f"cannot write key file {path}: {error.strerror}") from None
 
 
+def replace_key_file(path: Path, draft: Path) -> None:
+    """Let a key file that is written and durable take the place of another, all or nothing."""
+    try:
+        draft.replace(path)
+        _fsync_directory(path.parent)
+    except OSError as error:
+        raise KeyFileError(f"cannot put {draft} in place of {path}: {error.strerror}") from None
+
+
 def _fsync_directory(directory: Path) -> None:
     """Make the rename itself durable: without this a power cut may bring the old name back."""
     directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -24,6 +24,7 @@ class Command:
         function: for ST[08], the function id that opens the data field; else None.
         modes: where it is accepted.
         critical: carried out only within 30 s of an `arm` for just these bytes, and never unattended.
+        pending_key: carried out only under keys that are loaded and not yet in force, with no other.
         bulk: waits in the queue of large transfers, which never holds other telecommands up.
     """
 
@@ -35,6 +36,7 @@ class Command:
     function: int | None = None
     modes: frozenset[Mode] = ANY_MODE
     critical: bool = False
+    pending_key: bool = False
     bulk: bool = False
 
     def encode(self, values: Mapping[str, Value]) -> bytes:

@@ -34,6 +34,10 @@ def _u8(name: str) -> Field:
     return Field(name, Kind.U8)
 
 
+def _u16(name: str) -> Field:
+    return Field(name, Kind.U16)
+
+
 def _u32(name: str) -> Field:
     return Field(name, Kind.U32)
 
@@ -273,6 +277,18 @@ EVENTS: tuple[EventDefinition, ...] = (
         Severity.LOW,
         "File transfer {transfer} of slot {slot} ended: {why}",
         (_u8("slot"), _u32("transfer"), _text("why")),
+    ),
+    EventDefinition(
+        "keys-loaded", Severity.MEDIUM, "Keys {key} are loaded and wait", (_u16("key"),)
+    ),
+    EventDefinition(
+        "keys-dropped", Severity.MEDIUM, "Keys that waited are dropped; {key} stay", (_u16("key"),)
+    ),
+    EventDefinition(
+        "keys-changed",
+        Severity.MEDIUM,
+        "Keys {key} are in force, older ones no more",
+        (_u16("key"),),
     ),
 )
 

@@ -37,3 +37,5 @@ class Reason(Enum):
     INCOMPLETE = 28
     OUT_OF_ORDER = 29
     NOT_STARTED = 30  # an optional part that the boot-loop guard has left out
+    BAD_KEY = 31  # not wrapped by our master key, or keys that may not be used
+    KEY_IN_USE = 32  # this key, or its id, has been here before

@@ -51,7 +51,8 @@ def check_stored(packet: bytes) -> Telecommand:
     telecommand = Telecommand.unpack(packet)
     command = find(telecommand.service, telecommand.subtype, telecommand.data)
     command.decode(telecommand.data)
-    if command.critical or command.bulk or command.name == "arm":
+    unattended = not (command.critical or command.bulk or command.pending_key)
+    if not unattended or command.name == "arm":
         raise DecodeError(f"{command.name} is not carried out unattended")
     return telecommand
 

@@ -1,6 +1,7 @@
 """Every telecommand the payload knows: one line to declare it, one handler to carry it out.
 
-The lines stand in three files by what they command: the payload, its memory of what to do, its stores.
+The lines stand in four files by what they command: the payload, its memory of what to do, its stores,
+its keys.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from flight_sw.dictionary.command import (
     arming_digest,
 )
 from flight_sw.dictionary.field import Field, Kind, Value
+from flight_sw.dictionary.key_commands import KEY_COMMANDS
 from flight_sw.dictionary.payload_commands import (
     JOB_INPUT_BYTES_MAX,
     JOB_INPUT_LARGE_BYTES_MAX,
@@ -34,7 +36,7 @@ __all__ = [
     "find",
 ]
 
-_DECLARED = (*PAYLOAD_COMMANDS, *AUTOMATION_COMMANDS, *STORAGE_COMMANDS)
+_DECLARED = (*PAYLOAD_COMMANDS, *AUTOMATION_COMMANDS, *STORAGE_COMMANDS, *KEY_COMMANDS)
 CRITICAL_NAMES: tuple[str, ...] = tuple(c.name for c in _DECLARED if c.critical)
 
 COMMANDS: tuple[Command, ...] = (

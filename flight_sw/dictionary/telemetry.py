@@ -3,6 +3,7 @@
 from flight_sw.dictionary.command import PROTECTION_CLASSES
 from flight_sw.dictionary.field import Field, Kind
 from flight_sw.dictionary.housekeeping import BOARD_STATES, BOOT_PLANS, HOUSEKEEPING, MODES
+from flight_sw.dictionary.key_commands import KEY_REPORTS
 from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.report_kind import Report
 from flight_sw.dictionary.service_reports import SERVICE_REPORTS
@@ -59,7 +60,8 @@ JOB_CONFIRMED = (Field("job", Kind.U32), Field("attempt", Kind.U8))
 
 
 # Besides these: (3,25) is a U8 structure number, then that structure's fields; (5,1) to (5,4) are a U16
-# event id, then that event's fields. Service 130 is the mission's own (ECSS-E-ST-70-41C, 5.3.2: 128 up).
+# event id, then that event's fields. Services 130 and 131 are the mission's own (128 up are free for
+# that, ECSS-E-ST-70-41C, 5.3.2).
 REPORTS: tuple[Report, ...] = (
     Report("accepted", 1, 1, REQUEST),
     Report("not-accepted", 1, 2, FAILURE),
@@ -75,6 +77,7 @@ REPORTS: tuple[Report, ...] = (
     Report("model", 130, 133, MODEL),
     Report("region", 130, 134, REGION),
     *SERVICE_REPORTS,
+    *KEY_REPORTS,
 )
 BY_NAME: dict[str, Report] = {report.name: report for report in REPORTS}
 BY_CODE: dict[tuple[int, int], Report] = {(r.service, r.subtype): r for r in REPORTS}

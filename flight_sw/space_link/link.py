@@ -10,7 +10,12 @@ A packet that goes up is a telecommand, or a bare packet with a unit of a file t
 Each end holds a security counter with a durable ceiling: see `sdls` for what its owner must store.
 Control commands (Unlock, Set V(R)) are protected like all others, where CCSDS 355.0 leaves them
 open, and a frame is authenticated before FARM-1 sees it: nothing moves state without a MAC.
+
+During a key change a second association stands by: it takes whole telecommands in bypass frames and
+nothing else, and hands them on marked as `Standby`.
 """
+
+from dataclasses import dataclass
 
 from flight_sw.errors import DecodeError
 from flight_sw.space_link.cltu import CltuDecoder, encode_cltu
@@ -33,6 +38,7 @@ from flight_sw.space_link.tc_frame import (
     UNLOCK,
     FrameKind,
     Reassembler,
+    TcFrame,
     TcHeader,
     close_frame,
     open_frame,
@@ -51,7 +57,14 @@ _CLOSING_BYTES = OVERHEAD_BYTES + FECF_BYTES
 _PART_BYTES_MAX = FRAME_BYTES_MAX - HEADER_BYTES - 1 - _CLOSING_BYTES
 
 
-Uplinked = Telecommand | BarePacket | Refused
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """A telecommand under the pending key, which is not in force."""
+
+    telecommand: Telecommand
+
+
+Uplinked = Telecommand | Standby | BarePacket | Refused
 
 
 class TcReceiver:
@@ -63,6 +76,7 @@ class TcReceiver:
         self.refusals = RefusalCounts()
         self._settings = settings
         self._reassembler = Reassembler(settings.map_id)
+        self._standby: SdlsReceiver | None = None
         self._decoders: dict[int, CltuDecoder | StuffedDecoder] = {}
         self._room = True
 
@@ -101,6 +115,15 @@ class TcReceiver:
         if room:
             self.farm.room_again()
 
+    def stand_by(self, security: SdlsReceiver | None) -> None:
+        """Let the association of the pending key take telecommands beside the active one."""
+        self._standby = security
+
+    def change_key(self, security: SdlsReceiver) -> None:
+        """From now on this association is the only one; whatever was begun under another is lost."""
+        self.security, self._standby = security, None
+        self._reassembler.abandon()
+
     def clcw(self) -> bytes:
         """The control word to send down now."""
         return self.farm.clcw().pack()
@@ -115,10 +138,14 @@ class TcReceiver:
             )
         return self._decoders.get(connection)
 
-    def _accept(self, received: bytes) -> Telecommand | BarePacket | None:
+    def _accept(self, received: bytes) -> Telecommand | Standby | BarePacket | None:
         settings = self._settings
         received = trim_fill(received) if settings.framing is Framing.CCSDS else received
         frame = open_frame(received, settings.spacecraft, settings.channel)
+        at = 0 if frame.header.kind is FrameKind.BC else 1  # behind the segment header
+        standby = self._standby
+        if standby is not None and frame.data[at : at + 2] == standby.spi.to_bytes(2, "big"):
+            return self._accept_standby(frame, standby)
         if frame.header.kind is FrameKind.BC:
             self._control(self.security.open(frame.raw_header, frame.data))
             return None
@@ -135,6 +162,18 @@ class TcReceiver:
                 self._reassembler.abandon()
         packet = self._reassembler.add(segment_header + part)
         return None if packet is None else self._packet(packet)
+
+    def _accept_standby(self, frame: TcFrame, standby: SdlsReceiver) -> Standby:
+        if frame.header.kind is not FrameKind.BD:
+            raise FrameRefused(Refusal.STATE)
+        segment_header, protected = frame.data[:1], frame.data[1:]
+        part = standby.open(frame.raw_header + segment_header, protected)
+        packet = Reassembler(self._settings.map_id).add(segment_header + part)
+        telecommand = None if packet is None else self._packet(packet)
+        if not isinstance(telecommand, Telecommand):
+            raise FrameRefused(Refusal.STATE)
+        self.farm.accept_bd()
+        return Standby(telecommand)
 
     def _control(self, command: bytes) -> None:
         value = parse_control(command)

@@ -54,6 +54,11 @@ class _Counter:
         self._state = AssociationState.OPERATIONAL
 
     @property
+    def spi(self) -> int:
+        """Which association this is."""
+        return self._spi
+
+    @property
     def next_counter(self) -> int:
         """The lowest number not yet used; telemetry reports it so that the ground can jump."""
         return self._next

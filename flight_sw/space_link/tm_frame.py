@@ -73,6 +73,10 @@ class TmFramer:
         self._vc_counts = dict.fromkeys((*self._queues, VC_IDLE), 0)
         self._mc_count = 0
 
+    def change_key(self, security: SdlsSender) -> None:
+        """Protect with another association; frame counts run on."""
+        self._security = security
+
     def add(self, vc: int, packet: bytes) -> bool:
         """Queue one packet; False, with nothing kept, if its channel's queue is full."""
         return self._queues[vc].add(packet)

@@ -25,6 +25,11 @@ class TmSender:
         self._form = TmFormat(settings.spacecraft, settings.tm_frame_bytes)
         self._framer = TmFramer(self._form, self.security)
 
+    def change_key(self, security: SdlsSender) -> None:
+        """Protect with this association from the next frame on; what is queued stays queued."""
+        self.security = security
+        self._framer.change_key(security)
+
     def add(self, vc: int, packet: bytes) -> bool:
         """Queue one packet; False, with nothing kept, if the channel's 256 KiB are full."""
         return self._framer.add(vc, packet)

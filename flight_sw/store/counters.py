@@ -130,8 +130,9 @@ class CeilingStore:
     A new key id starts a new record, so a key change neither inherits nor loses a ceiling.
     """
 
-    def __init__(self, storage: Storage, key: LinkKey) -> None:
-        name = f"ceiling-{key.direction.value}-{key.board}-{key.key_id}"
+    def __init__(self, storage: Storage, key: LinkKey | str) -> None:
+        """`key`: the key, or its `ceiling_name` where the key itself is not at hand."""
+        name = key if isinstance(key, str) else ceiling_name(key)
         self._record = Record(storage, name, VERSION)
 
     def load(self) -> StoredCeiling:
@@ -147,6 +148,11 @@ class CeilingStore:
     def save(self, ceiling: int) -> None:
         """Store a ceiling in both slots; StoreError means that it must not be confirmed."""
         self._record.save_both(_CEILING.pack(ceiling))
+
+
+def ceiling_name(key: LinkKey) -> str:
+    """Under which name the ceiling of a key is stored; ids never return, so neither does a name."""
+    return f"ceiling-{key.direction.value}-{key.board}-{key.key_id}"
 
 
 def _raised(count: int) -> int:

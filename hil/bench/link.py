@@ -108,7 +108,7 @@ def _short_frames_p99_ms() -> float:
 def _grounded(profile_text: str) -> Iterator[tuple[_Process, Ground, float]]:
     """A controller, a ground that hears it, and how long that took from the start of the process."""
     profile = parse_profile(profile_text, "bench.yaml")
-    keys = new_keys(profile.spacecraft.id, os.urandom(64))
+    keys = new_keys(profile.spacecraft.id, os.urandom(96))
     with (
         tempfile.TemporaryDirectory() as name,
         _controller(Path(name), keys, profile_text) as process,

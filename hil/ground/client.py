@@ -27,7 +27,7 @@ from hil.ground.archive import Archive
 from hil.ground.cfdp import GroundFiles
 from hil.ground.cfdp_requests import FILE_S, Progress, unwatched
 from hil.ground.history import History
-from hil.ground.link import GroundLink
+from hil.ground.link import GroundLink, PendingUplink
 from hil.ground.reports import EventReport, Housekeeping, Report, Stage, Verification, decode_report
 from hil.ground.request import ANSWER_S, NoAnswer, NotSeen, Request
 from hil.ground.spelling import nearest
@@ -69,6 +69,7 @@ class Ground:
         state: folder for the counters, which must survive; the same for all programs of one ground.
         profile: the board's, for the names and framing of the link.
         archive: where to keep what comes down; closed with the ground.
+        up: during a key change, the keys of the uplink.
     """
 
     def __init__(
@@ -78,10 +79,11 @@ class Ground:
         state: Path,
         profile: Profile,
         archive: Archive | None = None,
+        up: PendingUplink | None = None,
     ) -> None:
         self.url = url
         self.counts = LinkCounts()
-        self._link = GroundLink(url, keys, state, profile)
+        self._link = GroundLink(url, keys, state, profile, up)
         self.files = GroundFiles(profile.spacecraft.id, file_apid(profile))
         self._archive = archive
         self._history = History()

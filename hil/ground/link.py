@@ -6,6 +6,7 @@ that a controller that was restarted, or commanded by another program meanwhile,
 
 import select
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from flight_sw.devices.clock import SystemClock
@@ -26,6 +27,14 @@ RETRY_S = 0.1
 FILE_BYTES_AHEAD = 4_096  # 45 ms at 921,600 baud
 
 
+@dataclass(frozen=True, slots=True)
+class PendingUplink:
+    """Keys that the payload holds beside those in force, and the smallest counter it takes there."""
+
+    keys: KeySet
+    counter: int
+
+
 class GroundLink:
     """One space link, polled by its owner.
 
@@ -33,21 +42,31 @@ class GroundLink:
         url: `tcp://host:port`, or a serial port as `/dev/ttyUSB0@921600`.
         state: folder for the counters.
         profile: the board's, for the names and framing of the link.
+        up: during a key change, the keys of the uplink; telemetry still comes under `keys`.
     """
 
-    def __init__(self, url: str, keys: KeySet, state: Path, profile: Profile) -> None:
+    def __init__(
+        self,
+        url: str,
+        keys: KeySet,
+        state: Path,
+        profile: Profile,
+        up: PendingUplink | None = None,
+    ) -> None:
         settings = link_settings(profile)
         self.url = url
         self.is_synced = False  # whether the payload has named its counter since the line opened
         self._apid = settings.apid
-        self._state = LinkState(state, keys)
-        counters = self._state.counters()
-        self._sender = TcSender(keys.tc, settings, counters.tc_ceiling)
-        self._receiver = TmReceiver(keys.tm, settings, counters.tm_seen, TM_WINDOW)
+        self._up = up
+        self._tm_state = LinkState(state, keys)
+        self._state = self._tm_state if up is None else LinkState(state, up.keys)
+        tc_ceiling, tm_seen = self._state.counters().tc_ceiling, self._tm_state.counters().tm_seen
+        self._sender = TcSender((up.keys if up else keys).tc, settings, tc_ceiling)
+        self._receiver = TmReceiver(keys.tm, settings, tm_seen, TM_WINDOW)
         self._port = ReopeningPort(port_opener(url), SystemClock())
         self._out = bytearray()
         self._opens = 0
-        self._payload_counter = 0
+        self._payload_counter = up.counter if up else 0
         self._jumped = True  # where we start may be far ahead already
         self._keep_at_s = 0.0
 
@@ -71,7 +90,7 @@ class GroundLink:
     def close(self) -> None:
         """Keep the counters and hang up."""
         self._port.close()
-        self._state.seen(self._receiver.security.next_counter)
+        self._tm_state.seen(self._receiver.security.next_counter)
         self._state.settle(self._sender.security)
 
     @property
@@ -157,8 +176,8 @@ class GroundLink:
             select.select([fd], [fd] if self._out else [], [], timeout_s)
 
     def follow(self, counter: int) -> None:
-        """The payload has named the smallest counter that it will accept."""
-        self._payload_counter = counter
+        """The payload has named the smallest counter that it will accept with the keys in force."""
+        self._payload_counter = self._up.counter if self._up else counter
         self.is_synced = True
 
     def is_ahead(self) -> bool:
@@ -220,7 +239,7 @@ class GroundLink:
             held = self._receiver.deframer.retry_held()
         if time.monotonic() >= self._keep_at_s:
             self._keep_at_s = time.monotonic() + KEEP_PERIOD_S
-            self._state.seen(security.next_counter)
+            self._tm_state.seen(security.next_counter)
         return held
 
 

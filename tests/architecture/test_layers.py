@@ -25,6 +25,7 @@ PARTS = tuple(
         "commanding",
         "downlink",
         "job_flow",
+        "key_change",
         "link_profile",
         "node_memory",
         "on_board",

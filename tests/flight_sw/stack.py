@@ -23,9 +23,11 @@ from flight_sw.on_board import RECORD_NAMES, Stored
 from flight_sw.profile import Profile, parse_profile
 from flight_sw.radiation.native import PAGE_BYTES
 from flight_sw.radiation.protected import ProtectedRegion
-from flight_sw.space_link.keys import reserved_test_keys
+from flight_sw.space_link.key_ring import RECORD_NAME, new_ring, restored_ring
+from flight_sw.space_link.keys import KeySet, reserved_test_keys
 from flight_sw.space_link.link import TcSender, TmReceiver
 from flight_sw.space_link.packet import Telecommand, Telemetry
+from flight_sw.store.counters import ceiling_name
 from flight_sw.store.record_store import RecordStore
 
 TICK_S = 0.02
@@ -166,19 +168,30 @@ class Stack:
         """A controller that knows only what was stored."""
         self.boots += 1
         self._records = RecordStore(self.storage)
-        loaded = self._records.load(RECORD_NAMES)
+        loaded = self._records.load((*RECORD_NAMES, RECORD_NAME))
+        image = loaded.payloads.pop(RECORD_NAME, None)
+        ring = new_ring(self.keys) if image is None else restored_ring(self.keys, image)
+        tc_ceiling, tm_ceiling = self._ceilings(ring.active)
         boot = Boot(
             boots=self.boots,
             cause="test",
-            tc_ceiling=self.counters[TC_CEILING],
-            tm_ceiling=self.counters[TM_CEILING],
+            tc_ceiling=tc_ceiling,
+            tm_ceiling=tm_ceiling,
             session=1000 + self.boots,
             unproven=self.unproven,
             stored=Stored(loaded.payloads, loaded.damaged),
+            ring=ring,
+            pending_ceilings=self._ceilings(ring.pending) if ring.pending else (0, 0),
         )
         self.controller = Controller(self.profile, self.keys, boot)
         self._stored: dict[str, int] = {}
         self._saved: frozenset[str] = frozenset()
+
+    def _ceilings(self, keys: KeySet) -> tuple[int, int]:
+        """As the runner does: the keys of the file under fixed names, all others under their own."""
+        if keys.tc.key_id == self.keys.tc.key_id:
+            return self.counters[TC_CEILING], self.counters[TM_CEILING]
+        return tuple(self.counters.get(ceiling_name(key), 0) for key in (keys.tc, keys.tm))
 
     def boot_board(self) -> None:
         """A node with fresh weights from the golden copy, and a worker not started yet."""

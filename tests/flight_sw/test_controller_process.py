@@ -31,7 +31,7 @@ class Payload:
         self.profile_file = folder / "board.yaml"
         self.profile_file.write_text(text)
         self.profile = parse_profile(text, "board.yaml")
-        self.keys = new_keys(1, os.urandom(64))
+        self.keys = new_keys(1, os.urandom(96))
         self.key_file = folder / "keys.json"
         self.key_file.touch(0o600)
         self.key_file.write_text(format_keys(self.keys))

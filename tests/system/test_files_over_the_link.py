@@ -28,7 +28,7 @@ SLOT = 4
 def flying(folder: Path, scheme: str, text: str) -> Iterator[Ground]:
     """A controller process without a board, and a ground that hears it."""
     profile = parse_profile(text, "test.yaml")
-    keys = new_keys(profile.spacecraft.id, os.urandom(64))
+    keys = new_keys(profile.spacecraft.id, os.urandom(96))
     (folder / "profile.yaml").write_text(text)
     (folder / "keys.json").touch(0o600)
     (folder / "keys.json").write_text(format_keys(keys))

@@ -88,5 +88,5 @@ def test_flight_refuses_test_keys_under_any_id() -> None:
 
 def test_key_generation_wants_enough_randomness() -> None:
     """Fewer than 64 random bytes make no keys."""
-    with pytest.raises(ValueError, match="64 random bytes"):
+    with pytest.raises(ValueError, match="64 random bytes, not 63"):
         new_keys(1, bytes(63))
