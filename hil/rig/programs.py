@@ -102,7 +102,7 @@ def check_running(name: str, child: Child) -> None:
 
 def make_keys(file: Path, profile: Profile) -> KeySet:
     """New keys from the operating system's random source, in a file that only we can read."""
-    keys = new_keys(profile.spacecraft.id, os.urandom(64))
+    keys = new_keys(profile.spacecraft.id, os.urandom(96))
     write_key_file(file, format_keys(keys))
     return keys
 
