@@ -1,9 +1,9 @@
 """Two slots, A and B, for software or models: a new one is tried, confirmed if it holds, else undone.
 
-The state is one small file, replaced whole: which slot is confirmed, which one is on trial, and how
-many boots the trial has left. The boot side calls `choose` before anything of the payload runs; the
-payload calls `confirm` once it is healthy. A trial that never confirms runs out of boots and the
-confirmed slot comes back: no clock and no watchdog have to be trusted for that.
+The state is one small file, replaced whole and with a second copy: which slot is confirmed, which one
+is on trial, and how many boots the trial has left. The boot side calls `choose` before anything of the
+payload runs; the payload calls `confirm` once it is healthy. A trial that never confirms runs out of
+boots and the confirmed slot comes back: no clock and no watchdog have to be trusted for that.
 
 Platforms with slots of their own keep their own rule: their commands go into `Hooks`
 (Raspberry Pi: `reboot "0 tryboot"`; RAUC: `rauc status mark-good`; Mender: `mender-update commit`).
@@ -11,7 +11,9 @@ Platforms with slots of their own keep their own rule: their commands go into `H
 
 import os
 import subprocess
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from pathlib import Path
@@ -20,7 +22,7 @@ import msgspec
 
 from flight_sw.errors import StoreError, UserError
 
-STATE = "slots.json"
+STATE, SPARE = "slots.json", "slots.spare.json"
 CURRENT = "current"
 TRIAL_BOOTS = 2  # one may be lost to a power cut that has nothing to do with the new software
 TRIAL_BOOTS_MAX = 8
@@ -55,6 +57,13 @@ class SlotState:
     trial: Slot | None = None
     boots_left: int = 0
     rolled_back: int = 0
+
+
+class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file's content; `check` is the CRC-32 of the state's JSON."""
+
+    state: SlotState
+    check: int
 
 
 def begin_trial(state: SlotState, boots: int = TRIAL_BOOTS) -> SlotState:
@@ -108,11 +117,15 @@ class SlotStore:
         self._hooks = hooks or Hooks()
 
     def load(self) -> SlotState:
-        """What is stored; a file that is missing or damaged means the slot that `current` names."""
-        try:
-            return msgspec.json.decode((self._folder / STATE).read_bytes(), type=SlotState)
-        except (OSError, msgspec.DecodeError):
-            return SlotState(confirmed=self._linked())
+        """What is stored; if both files are missing or damaged, the slot that `current` names."""
+        for name in (STATE, SPARE):
+            try:
+                stored = msgspec.json.decode((self._folder / name).read_bytes(), type=_Stored)
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if stored.check == _check(stored.state):
+                return stored.state
+        return SlotState(confirmed=self._linked())
 
     def choose(self) -> Slot:
         """At boot: count the trial down, point `current` at the slot to start, return it.
@@ -161,17 +174,24 @@ class SlotStore:
             return Slot.A
 
     def _save(self, state: SlotState) -> None:
-        path = self._folder / STATE
-        fresh = path.with_suffix(".new")
+        content = msgspec.json.encode(_Stored(state, _check(state)))
         try:
-            with fresh.open("wb") as file:
-                file.write(msgspec.json.encode(state))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-            _sync(self._folder)
+            self._replace(STATE, content)
         except OSError as error:
+            path = self._folder / STATE
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        with suppress(OSError):  # the state is durable; only its spare is one behind
+            self._replace(SPARE, content)
+
+    def _replace(self, name: str, content: bytes) -> None:
+        path = self._folder / name
+        fresh = path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        _sync(self._folder)
 
     def _point(self, slot: Slot) -> None:
         link = self._folder / CURRENT
@@ -193,6 +213,10 @@ class SlotStore:
         except (OSError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0
+
+
+def _check(state: SlotState) -> int:
+    return zlib.crc32(msgspec.json.encode(state))
 
 
 def _sync(folder: Path) -> None:

@@ -40,7 +40,7 @@ class FileStorage:
         self._directory = directory
         self._lock_fd: int | None = None
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_durable_folder(directory)
         except OSError as error:
             raise StoreError(f"cannot make store {directory}: {error.strerror}") from error
 
@@ -94,6 +94,7 @@ class FileStorage:
                 if error.errno not in _NO_ROOM:
                     raise
                 _overwrite(path, content)
+            _fsync_directory(self._directory)
         except OSError as error:
             raise StoreError(f"cannot write {name}: {error.strerror}") from error
 
@@ -110,7 +111,6 @@ class FileStorage:
             with suppress(OSError):
                 temporary.unlink()
             raise
-        _fsync_directory(self._directory)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
@@ -156,18 +156,34 @@ def read_key_file(path: Path) -> str:
 
 
 def write_key_file(path: Path, text: str) -> None:
-    """Make a key file with mode 0600; KeyFileError rather than replace one that exists."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    """Make a key file with mode 0600, whole or not at all; KeyFileError if there is one already."""
+    temporary = path.with_name(path.name + _TEMPORARY)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # of one that a cut-off attempt left, too
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
+        os.link(temporary, path)  # unlike a rename, this never replaces keys
         _fsync_directory(path.parent)
     except FileExistsError:
         raise KeyFileError(f"{path} exists; move it away first, its keys may be in use") from None
     except OSError as error:
         raise KeyFileError(f"cannot write key file {path}: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _make_durable_folder(directory: Path) -> None:
+    """Make a folder, and the names of it and of those above it that are new, survive a power cut."""
+    fresh = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The folder's own name even if it is there: whoever made it may have been killed before the sync.
+    for folder in {directory, *fresh}:
+        with suppress(PermissionError):
+            _fsync_directory(folder.parent)
 
 
 def replace_key_file(path: Path, draft: Path) -> None:

@@ -8,6 +8,7 @@ onnxruntime visible before a single wrong answer is computed.
 
 import hashlib
 import platform
+import zlib
 from enum import Enum, unique
 from pathlib import Path
 
@@ -84,28 +85,51 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(blob for blob in self.blobs if blob.kind is not BlobKind.SOURCE)
 
 
+class _Stored(Manifest, frozen=True, forbid_unknown_fields=True):
+    """As it lies on storage: with a check sum, for a rotten bit could give a model another name."""
+
+    check: int | None = None  # CRC-32 of the rest; manifests compiled before have none
+
+
 def read_manifest(compiled: Path) -> Manifest:
     """The manifest of a compiled directory; ModelError if it is missing or malformed."""
     path = compiled / MANIFEST_FILE
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        stored = msgspec.json.decode(path.read_bytes(), type=_Stored)
     except OSError as error:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror}); compile the model again"
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: not a manifest ({error}); compile the model again") from error
-    if manifest.format != FORMAT:
+    if stored.format != FORMAT:
         raise ModelError(
-            f"{path}: format {manifest.format}, expected {FORMAT}; compile the model again"
+            f"{path}: format {stored.format}, expected {FORMAT}; compile the model again"
         )
+    manifest = _plain(stored)
+    if stored.check not in (None, _check(manifest)):
+        raise ModelError(f"{path}: damaged, its check sum is wrong; install the model again")
     return manifest
 
 
 def write_manifest(compiled: Path, manifest: Manifest) -> None:
     """Write the manifest as readable JSON."""
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    text = msgspec.json.format(msgspec.json.encode(_stored(manifest)), indent=1)
     (compiled / MANIFEST_FILE).write_bytes(text)
+
+
+def _check(manifest: Manifest) -> int:
+    return zlib.crc32(msgspec.json.encode(manifest))
+
+
+def _stored(manifest: Manifest) -> _Stored:
+    return _Stored(**msgspec.structs.asdict(manifest), check=_check(manifest))
+
+
+def _plain(stored: _Stored) -> Manifest:
+    fields = msgspec.structs.asdict(stored)
+    del fields["check"]
+    return Manifest(**fields)
 
 
 def cache_key(source_sha256: str, onnxruntime: str, cpu: str) -> str:

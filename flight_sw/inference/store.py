@@ -2,7 +2,8 @@
 
 Slots are numbers because a name that comes over the link must never become a path. A slot is a
 symbolic link to a directory of its own; installing fills a fresh directory and then replaces the
-link, which is one atomic step: a power cut leaves the old model or the new one.
+link, which is one atomic step: a power cut leaves the old model or the new one. Each step is synced
+before the next one relies on it, because a disk may keep them in another order.
 """
 
 import os
@@ -43,11 +44,14 @@ class ModelStore:
         parts = set(parts_of(compiled, verify_bundle(compiled)).values())
         self._root.mkdir(parents=True, exist_ok=True)
         content = Path(tempfile.mkdtemp(dir=self._root, prefix=_CONTENT))
-        for part in sorted(parts):
+        for part in sorted(
+            parts, reverse=True
+        ):  # the plain part's folder, synced last, names the others
             _copy(part, content / part.relative_to(compiled))
         manifest = verify_bundle(content)
         new_link = content.with_suffix(".link")
         new_link.symlink_to(content.name)
+        _sync(self._root)  # or the slot could lead to a name that is not there
         new_link.replace(link)
         _sync(self._root)
         self._drop_unused()
@@ -62,9 +66,10 @@ class ModelStore:
         self._root.mkdir(parents=True, exist_ok=True)
         self._trial(slot).symlink_to(before or _EMPTY)
         try:
+            _sync(self._root)  # or a power cut could leave the new model without its trial
             return self.install(compiled, slot)
         except (ModelError, OSError):
-            self._trial(slot).unlink()
+            self.roll_back(slot)  # the link may have been replaced before what failed
             raise
 
     def on_trial(self, slot: int) -> bool:
@@ -72,9 +77,11 @@ class ModelStore:
         return self._trial(slot).is_symlink()
 
     def confirm(self, slot: int) -> bool:
-        """Keep the model on trial for good; False if none was."""
+        """Keep the model on trial for good; False if none was; OSError if that is not durable."""
         was = self.on_trial(slot)
         self._trial(slot).unlink(missing_ok=True)
+        if was:
+            _sync(self._root)  # the old model may go only when nothing can lead back to it
         self._drop_unused()
         return was
 
@@ -85,6 +92,7 @@ class ModelStore:
         before = self._trial(slot).readlink().name
         if before == _EMPTY:
             self.directory(slot).unlink(missing_ok=True)
+            _sync(self._root)
             self._trial(slot).unlink()
         else:
             self._trial(slot).replace(self.directory(slot))  # one step: never an empty slot
@@ -96,8 +104,11 @@ class ModelStore:
         return self._root / f"trial-{self.directory(slot).name}"
 
     def remove(self, slot: int) -> None:
-        """Empty a slot; an empty slot stays empty."""
+        """Empty a slot; an empty slot stays empty, and a trial in it ends."""
         self.directory(slot).unlink(missing_ok=True)
+        self._trial(slot).unlink(missing_ok=True)
+        if self._root.is_dir():
+            _sync(self._root)
         self._drop_unused()
 
     def catalogue(self) -> dict[int, Manifest]:

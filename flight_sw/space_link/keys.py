@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Annotated
+from zlib import crc32
 
 import msgspec
 
@@ -91,6 +92,7 @@ class _KeyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_def
     board: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
     keys: Annotated[list[_KeyRecord], msgspec.Meta(min_length=2, max_length=2)]
     master: _Secret | None = None
+    check: str | None = None  # CRC-32 over the rest; files of version 1 made before have none
 
 
 def parse_keys(text: str, origin: str) -> KeySet:
@@ -115,6 +117,8 @@ def parse_keys(text: str, origin: str) -> KeySet:
         keys.require_sound()
     except KeyFileError as error:
         raise KeyFileError(f"{origin}: {error}") from None
+    if content.check not in (None, _check(content)):
+        raise KeyFileError(f"{origin}: damaged, its check sum is wrong; {_REMEDY}")
     return keys
 
 
@@ -126,6 +130,7 @@ def format_keys(keys: KeySet) -> str:
     ]
     master = None if keys.master is None else keys.master.hex()
     content = _KeyFile(FORMAT, FORMAT_VERSION, keys.board, records, master)
+    content = msgspec.structs.replace(content, check=_check(content))
     return msgspec.json.format(msgspec.json.encode(content).decode(), indent=2) + "\n"
 
 
@@ -161,6 +166,12 @@ def reserved_test_keys(board: int = 0) -> KeySet:
     """The published keys of emulator and tests: they protect nothing and flight refuses them."""
     secrets = (_test_secret("tc"), _test_secret("tm"), _test_secret("master"))
     return _key_set(_SPI_PAIRS[0], board, TEST_KEY_ID, secrets)
+
+
+def _check(content: _KeyFile) -> str:
+    """One rotten bit of a key would make it another key, and the payload deaf without a reason."""
+    whole = msgspec.structs.replace(content, check=None)
+    return f"{crc32(msgspec.json.encode(whole).lower()):08x}"
 
 
 def _key_set(
