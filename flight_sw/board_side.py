@@ -1,5 +1,6 @@
 """The controller's side of the board link: hears the node, counts what it says, repeats orders."""
 
+from collections import deque
 from dataclasses import dataclass
 
 from flight_sw.board_link import messages as m
@@ -9,13 +10,16 @@ from flight_sw.dictionary.field import Value
 from flight_sw.errors import DecodeError
 from flight_sw.on_board import OnBoard
 from flight_sw.profile import Profile
-from flight_sw.resources.thermal import TemperatureFilter
+from flight_sw.resources.latch_up import IdleCurrent, LatchUpWatch
+from flight_sw.resources.thermal import DIE_TEMPERATURE, SUPPLY_POWER, SensorFilter
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import happening
 from flight_sw.services.st08_functions import model_report
 
 STALE_BEATS = 5  # heartbeats without a temperature until it counts as unknown
 OVER_CURRENT_READINGS = 3
+# A board that latches up so often in so short a time stays off, in SAFE, until the ground decides.
+LATCH_UPS_MAX, LATCH_UPS_WITHIN_S = 3, 3600.0
 
 _HIT_EVENTS = {
     "CORRECTED": "page-corrected",
@@ -55,7 +59,10 @@ class BoardSide:
         self._services = services
         self._period_s = profile.heartbeat.period_s
         self._current_limit_a = profile.power.current_limit_a
-        self._temperature = TemperatureFilter(STALE_BEATS * self._period_s)
+        self._temperature = SensorFilter(DIE_TEMPERATURE, STALE_BEATS * self._period_s)
+        self._power = SensorFilter(SUPPLY_POWER, STALE_BEATS * self._period_s)
+        self.latch_up = _idle_watch(profile)
+        self._latch_ups_s: deque[float] = deque(maxlen=LATCH_UPS_MAX)
         self._order_due_s = float("-inf")
         self._over_current = 0
 
@@ -85,6 +92,7 @@ class BoardSide:
             if self._over_current == OVER_CURRENT_READINGS:
                 self._raise("over-current", current=current_a)
                 self._watch.power_cycle()
+            self._watch_idle_current(current_a, now)
         order, events = self._watch.step(now, wanted=wanted, supply_on=supply_on)
         for event in events:
             self._services.events.put(event)
@@ -92,7 +100,11 @@ class BoardSide:
 
     def temp_c(self, now: float) -> float | None:
         """The believed temperature, or None."""
-        return self._temperature.value_c(now)
+        return self._temperature.value(now)
+
+    def power_w(self, now: float) -> float | None:
+        """The believed power of the board, or None."""
+        return self._power.value(now)
 
     def order(self, level: int, now: float) -> None:
         """Repeat where the board should be; a lost order heals with the next."""
@@ -120,11 +132,30 @@ class BoardSide:
         due_s = float("inf") if self._watch.state is BoardState.OFF else self._order_due_s
         return min(due_s, self._watch.wake_at(now), self.channel.wake_at(now))
 
+    def _watch_idle_current(self, current_a: float, now: float) -> None:
+        """A small latch-up shows in the idle current alone; it ends with the power, or never."""
+        watch, jobs = self.latch_up, self._services.jobs
+        if watch is None:
+            return
+        if self._watch.state is not BoardState.UP or not self.beat.worker_up:
+            watch.forget()
+            return
+        above_a = watch.see(current_a, now, idle=jobs.on_board == 0)
+        if above_a is None:
+            return
+        self._raise("latch-up", above=above_a)
+        self._watch.power_cycle()
+        times_s = self._latch_ups_s
+        times_s.append(now)
+        if len(times_s) == LATCH_UPS_MAX and now - times_s[0] <= LATCH_UPS_WITHIN_S:
+            self._watch.gave_up = True
+
     def _raise(self, name: str, /, **values: Value) -> None:
         self._services.events.put(happening(name, **values))
 
     def _restarted(self) -> list[Report]:
         self._temperature.clear()
+        self._power.clear()
         self._services.functions.regions.clear()
         self._services.memory.board.clear()
         return self._services.jobs.on_board_lost()
@@ -159,6 +190,7 @@ class BoardSide:
             self.came_up = self.came_up or not was_up
             self.beat = beat
             self._temperature.add(beat.temp_c, now)
+            self._power.add(beat.power_w, now)
 
     def _take_hit(self, hit: m.PageHit) -> None:
         self.counts.corrected += hit.tier == "CORRECTED"
@@ -191,3 +223,9 @@ class BoardSide:
                 self._services.memory.board[name] = length
             case _:
                 pass  # ScrubDone: the Clean messages before it have said all
+
+
+def _idle_watch(profile: Profile) -> LatchUpWatch | None:
+    """Where the profile knows the board's idle current."""
+    known = profile.power.latch_up
+    return None if known is None else LatchUpWatch(IdleCurrent(known.idle_a, known.step_a))

@@ -284,16 +284,19 @@ class Controller:
             release_c=parameters["release"],
             hard_limit_c=self._profile.thermal.hard_limit_c,
             dwell_s=self._profile.thermal.dwell_s,
+            debounce_s=self._profile.thermal.debounce_s,
         )
         temp_c = self._board.temp_c(now)
         self._services.jobs.frequency_mhz = self._mhz()
         jobs = self._services.jobs
         self._governor.see(
-            self._board.beat.power_w, jobs.due(now, self._profile.frequency.levels_mhz[-1]), outlook
+            self._board.power_w(now), jobs.due(now, self._profile.frequency.levels_mhz[-1]), outlook
         )
         decision = self._governor.decide(temp_c, limits, now)
-        jobs.held = self._governor.hold
-        self._state.set(level=decision.level)
+        latch_up = self._board.latch_up
+        jobs.held = self._governor.hold or (latch_up is not None and latch_up.hold)
+        probing = latch_up is not None and latch_up.probing
+        self._state.set(level=0 if probing else decision.level)
         if decision.too_hot and not self._was_too_hot and temp_c is not None:
             self._raise("too-hot", temp=temp_c)
         self._was_too_hot = decision.too_hot

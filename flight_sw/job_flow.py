@@ -78,6 +78,11 @@ class JobFlow:
         return self._ledger.count(JobState.QUEUED) + self._ledger.count(JobState.RUNNING)
 
     @property
+    def on_board(self) -> int:
+        """Jobs that the board has and has not answered."""
+        return self._ledger.count(JobState.RUNNING)
+
+    @property
     def unconfirmed(self) -> int:
         """Answers that a scrub may still take back."""
         return self._ledger.count(JobState.PROVISIONAL)

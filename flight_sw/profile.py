@@ -67,6 +67,9 @@ class Thermal(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     release_c: Celsius
     hard_limit_c: Celsius
     dwell_s: Positive
+    debounce_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = (
+        0.5  # until a source counts as reached
+    )
 
 
 class LookAhead(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -78,11 +81,22 @@ class LookAhead(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     time_constant_s: Positive
 
 
+class LatchUp(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Supply current of a board that does nothing, and the smallest step in it that is a latch-up."""
+
+    idle_a: Positive
+    step_a: Positive
+
+
 class Power(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where supply power is read, and the current above which a latch-up is assumed."""
+    """Where supply power is read, and the current above which a latch-up is assumed.
+
+    Without `latch_up` only that limit is watched: it takes a board whose idle current is known.
+    """
 
     rail: str
     current_limit_a: Positive
+    latch_up: LatchUp | None = None
 
 
 class Watchdog(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

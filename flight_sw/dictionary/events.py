@@ -290,6 +290,12 @@ EVENTS: tuple[EventDefinition, ...] = (
         "Keys {key} are in force, older ones no more",
         (_u16("key"),),
     ),
+    EventDefinition(
+        "latch-up",
+        Severity.HIGH,
+        "Latch-up: the idle board draws {above:.2f} A too much; its power is cut",
+        (_f32("above", "A"),),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

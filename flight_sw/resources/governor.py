@@ -7,15 +7,18 @@ Without a believable temperature it never goes up, and goes down one step per dw
 
 from dataclasses import dataclass
 
+from flight_sw.resources.debounce import Debounce
+
 
 @dataclass(frozen=True, slots=True)
 class StaircaseLimits:
-    """Temperatures in degrees Celsius, dwell in seconds."""
+    """Degrees Celsius; in seconds the dwell, and how long a limit is passed until it counts."""
 
     soft_limit_c: float
     release_c: float
     hard_limit_c: float
     dwell_s: float
+    debounce_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class StaircaseGovernor:
         self._top = levels - 1
         self._level = 0
         self._changed_s = float("-inf")
+        self._hot, self._blind = Debounce(), Debounce()
 
     @property
     def level(self) -> int:
@@ -52,7 +56,7 @@ class StaircaseGovernor:
 
     def decide(self, temp_c: float | None, limits: StaircaseLimits, now: float) -> Decision:
         """One step of the staircase at most."""
-        change = self._wish(temp_c, limits)
+        change = self._wish(temp_c, limits, now)
         too_hot = temp_c is not None and temp_c >= limits.hard_limit_c
         if too_hot and self._level > 0:
             change = -self._level  # past the hard limit there is no time for single steps
@@ -64,8 +68,10 @@ class StaircaseGovernor:
             self._level, self._changed_s = level, now
         return Decision(level, change, too_hot)
 
-    @staticmethod
-    def _wish(temp_c: float | None, limits: StaircaseLimits) -> int:
-        if temp_c is None or temp_c > limits.soft_limit_c:
+    def _wish(self, temp_c: float | None, limits: StaircaseLimits, now: float) -> int:
+        hot = temp_c is not None and temp_c > limits.soft_limit_c
+        down = self._hot.holds(now, limits.debounce_s, asked=hot)
+        down |= self._blind.holds(now, limits.debounce_s, asked=temp_c is None)
+        if down:
             return -1
-        return 1 if temp_c < limits.release_c else 0
+        return 1 if temp_c is not None and temp_c < limits.release_c else 0

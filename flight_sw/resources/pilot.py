@@ -5,6 +5,7 @@ over the soft limit, it decides alone until the die is below `release_c` again. 
 wrong model can do is what the staircase allows.
 """
 
+from flight_sw.resources.debounce import Debounce
 from flight_sw.resources.governor import Decision, StaircaseGovernor, StaircaseLimits
 from flight_sw.resources.lookahead import LevelModel, LookAheadGovernor, Outlook, Situation
 
@@ -24,6 +25,7 @@ class Pilot:
         self._outlook: Outlook | None = None
         self._limited = False
         self._fallen_back = False
+        self._hot, self._blind, self._short = Debounce(), Debounce(), Debounce()
 
     @property
     def throttled(self) -> bool:
@@ -55,7 +57,7 @@ class Pilot:
             return stairs
         situation = Situation(now, temp_c, self._power_w, self._due, self._outlook)
         choice = self._look_ahead.decide(situation, limits.soft_limit_c)
-        over = temp_c is None or temp_c > limits.soft_limit_c
+        over = self._over(temp_c, limits, now)
         was, self._fallen_back = (
             self._fallen_back,
             over or (self._fallen_back and self._staircase.throttled),
@@ -64,7 +66,15 @@ class Pilot:
             self.hold = False
             level = min(stairs.level, choice.level)
             return Decision(level, stairs.change if was else min(stairs.change, 0), stairs.too_hot)
-        before, self._limited = self._limited, choice.why != CHOSEN_FREELY
+        short = choice.why != CHOSEN_FREELY
+        before = self._limited
+        self._limited = self._short.holds(now, limits.debounce_s, asked=short)
         self.hold = choice.hold
         change = int(before) - int(self._limited)
         return Decision(choice.level, change, stairs.too_hot)
+
+    def _over(self, temp_c: float | None, limits: StaircaseLimits, now: float) -> bool:
+        """Whether the staircase takes over: too hot or blind, and not for a moment alone."""
+        hot = temp_c is not None and temp_c > limits.soft_limit_c
+        is_hot = self._hot.holds(now, limits.debounce_s, asked=hot)
+        return self._blind.holds(now, limits.debounce_s, asked=temp_c is None) or is_hot

@@ -254,7 +254,21 @@ class FlightDirector:
         ok = is_already or (bool(after) and min(after) <= within_s)
         how = f"after {min(after):.1f} s" if after else f"not seen, expected within {within_s:g} s"
         how = "already before the mission" if is_already else how
+        if not ok and not seen and self._slowed_ahead(since_s, within_s):
+            ok, how = True, "the governor slowed it down ahead of its limit"
         self._step(f"hot board {event}" if event == "throttled" else f"board {event}", ok, how)
+
+    def _slowed_ahead(self, since_s: float, within_s: float) -> bool:
+        """Whether the clock went down while the die was below the soft limit all the time.
+
+        A look-ahead governor never throttles where slow work meets every deadline; its board is seen to
+        run slower, and never to pass the limit.
+        """
+        profile = self._stack.profile
+        run = [one for one in self._recorder.plant if one.frequency_mhz > 0]
+        soon = [one for one in run if since_s <= one.at_s <= since_s + within_s]
+        slowed = any(one.frequency_mhz < profile.frequency.levels_mhz[-1] for one in soon)
+        return slowed and all(one.temp_c < profile.thermal.soft_limit_c for one in run)
 
     def _note_look(self, damaged: Damage | None) -> None:
         if damaged is None:

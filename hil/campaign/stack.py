@@ -66,6 +66,7 @@ class Stack:
     controller: Child
     weights: dict[str, Path]
     patience: Patience
+    profile: Profile
 
     def check(self) -> None:
         """Raise StackFailed if one of the programs has ended."""
@@ -100,7 +101,9 @@ def start_stack(setup: Setup) -> Iterator[Stack]:
             Archive(setup.folder.telemetry),
         )
         stack.callback(ground.close)
-        running = Stack(ground, rig, emulator, controller, weights, patience(setup.profile))
+        running = Stack(
+            ground, rig, emulator, controller, weights, patience(setup.profile), setup.profile
+        )
         _connect(running)
         yield running
 

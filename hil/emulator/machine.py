@@ -27,7 +27,7 @@ from hil.emulator.settings import (
     power_model,
     thermal_node,
 )
-from hil.emulator.supply import SupplySwitch
+from hil.emulator.supply import SupplySwitch, SwitchPosition
 from hil.emulator.sysroot import SysRoot
 from hil.emulator.watchdog import WatchdogTimer
 from hil.faults.rig_messages import EnvironmentReport, NoiseReport, PlantReport
@@ -59,6 +59,7 @@ class Machine:
             thermal_node(silicon),
             silicon.heat.firmware_table,
             Surroundings(mount_c=silicon.heat.mount_c),
+            silicon.latch_up_breaks_s,
         )
         chance = stream(options.seed, "line-noise")
         self.cable = Cable(options.link, profile.serial.baud, chance)
@@ -129,6 +130,7 @@ class Machine:
             throttled=plant.flags,
             powered=board.powered,
             hung=board.latched_hang,
+            broken=plant.broken,
             node_pid=board.node_pid,
             worker_pid=board.worker_pid,
             boots=board.boots,
@@ -154,6 +156,8 @@ class Machine:
 
     def _heed_switch(self, now_s: float) -> None:
         position = self._supply.poll()
+        if self.plant.broken:
+            position = SwitchPosition(on=False, reset=False)
         if position.on and not self.board.powered:
             off_s = now_s - (self._off_since_s if self._off_since_s is not None else -1e9)
             if off_s >= self._silicon.discharge_s:
@@ -195,6 +199,7 @@ class Machine:
         plant.limit_mhz = tree.read_limit_mhz() or plant.limit_mhz
         plant.observe_load(self._busy_cores(now_s, elapsed_s), elapsed_s)
         plant.advance(elapsed_s * self._options.time_scale)
+        plant.endure(elapsed_s)
         self._heat_s += elapsed_s * self._options.time_scale
         self._show()
 

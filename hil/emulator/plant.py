@@ -4,6 +4,7 @@ Advanced over any gap: heat exactly, clock and power held over steps that are sh
 time constant. Scaled time: `time_scale` seconds of heat pass in one second of flight software.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -46,12 +47,16 @@ class Plant:
         node: ThermalNode,
         firmware_table: tuple[tuple[float, float], ...],
         surroundings: Surroundings,
+        breaks_after_s: float = math.inf,
     ) -> None:
         self._power = power
+        self._breaks_after_s = breaks_after_s
+        self._latched_s = 0.0
         self._node = node
         self._table = firmware_table
         self.surroundings = surroundings
         self.powered = False
+        self.broken = False
         self.limit_mhz = power.top_mhz
         self.busy_cores = 0.0
         self.temp_c = surroundings.mount_c
@@ -80,7 +85,14 @@ class Plant:
     def cut(self) -> None:
         """Lose power: a latch-up ends with it."""
         self.powered = False
+        self._latched_s = 0.0
         self.surroundings = replace(self.surroundings, latch_up_a=0.0)
+
+    def endure(self, elapsed_s: float) -> None:
+        """Count the seconds of a latch-up, not scaled: they run against the controller's own clock."""
+        if self.powered and self.surroundings.latch_up_a > 0:
+            self._latched_s += elapsed_s
+            self.broken = self.broken or self._latched_s >= self._breaks_after_s
 
     def observe_load(self, busy_cores: float, over_s: float) -> None:
         """Take in how many cores were busy over the last real seconds, smoothed."""

@@ -49,12 +49,13 @@ class Work(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Silicon(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The whole `emulated:` section."""
+    """The whole `emulated:` section; a latch-up that lasts `latch_up_breaks_s` destroys the board."""
 
     heat: Heat
     draw: Draw
     discharge_s: Annotated[float, msgspec.Meta(ge=0, le=60)]
     boot_text: str
+    latch_up_breaks_s: Positive = 600.0
     work: Work | None = None
     radiation: Radiation | None = None
 

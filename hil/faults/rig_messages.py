@@ -136,6 +136,7 @@ class PlantReport:
         limit_mhz: clock limit that software set; `clock_mhz` is what the firmware left of it.
         busy_cores: load of node and worker, in cores.
         hung: a hang lasts that only a power cut ends.
+        broken: a latch-up lasted too long, and nothing brings this board back.
         resets: starts beyond the first, whatever their cause.
         watchdog_left_s: until it bites; None while it is not armed.
         heat_s: scaled time that has passed for the physics.
@@ -166,6 +167,7 @@ class PlantReport:
     to_board_bytes: int
     to_controller_bytes: int
     overrun_bytes: int
+    broken: bool = False
 
 
 def decode_request(line: bytes) -> Request:

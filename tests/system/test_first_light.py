@@ -85,9 +85,11 @@ def test_weights_are_proven_live_and_no_telecommand_is_refused(summary):
     assert link["tc_rejected"] == 0
 
 
-def test_hot_board_is_throttled_below_its_hard_limit(summary):
-    """The staircase holds a board that would end far above; two degrees are its bound."""
-    assert 80 <= summary["max_temp_c"] < 87
+def test_hot_board_is_slowed_ahead_of_its_limit(summary):
+    """The look-ahead holds a board that would end at 111 °C below its soft limit, and misses no job."""
+    assert 55 <= summary["max_temp_c"] < 80
+    assert summary["steps"]["hot board throttled"]
+    assert summary["steps"]["board released"]
 
 
 def test_run_folder_holds_what_is_needed_afterwards(first_light, summary):

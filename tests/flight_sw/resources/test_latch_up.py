@@ -1,0 +1,119 @@
+"""The idle-current watch finds a latch-up, lets work be work, and holds jobs back for moments alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flight_sw.resources.latch_up import (
+    PAUSE_S,
+    READINGS,
+    WINDOW_EVERY_S,
+    WINDOW_LONGEST_S,
+    IdleCurrent,
+    LatchUpWatch,
+)
+
+IDLE_A, STEP_A = 0.42, 0.15
+PERIOD_S = 0.1
+
+
+class Bench:
+    """A board with a supply: idle current, work that heeds the clock, and a latch-up that does not."""
+
+    def __init__(self) -> None:
+        self.watch = LatchUpWatch(IdleCurrent(IDLE_A, STEP_A))
+        self.now = 0.0
+        self.work_a = self.latch_a = 0.0
+        self.idle = True
+        self.found: list[float] = []
+        self.held_s = 0.0
+
+    def run(self, seconds: float, period_s: float = PERIOD_S) -> "Bench":
+        """Let time pass; jobs run only where they are not held back."""
+        for _ in range(round(seconds / period_s)):
+            self.now += period_s
+            work_a = self.work_a * (0.16 if self.watch.probing else 1.0)
+            idle = self.idle or self.watch.hold
+            above = self.watch.see(IDLE_A + work_a + self.latch_a, self.now, idle=idle)
+            self.held_s += self.watch.hold * period_s
+            if above is not None:
+                self.found.append(above)
+                self.latch_a = 0.0
+        return self
+
+
+@pytest.mark.parametrize("period_s", [PERIOD_S, 10.0])
+def test_a_step_in_the_idle_current_is_found(period_s: float) -> None:
+    """0.4 A more at rest is found after two looks, each after a pause, at any rate of readings."""
+    bench = Bench().run(20 * period_s, period_s)
+    bench.latch_a = 0.4
+    bench.run(2 * (READINGS * period_s + 1.0) + 2 * period_s, period_s)
+    assert bench.found == [pytest.approx(0.4, abs=0.02)]
+    assert not bench.watch.hold
+
+
+def test_work_of_others_is_no_latch_up() -> None:
+    """A load that falls with the clock is probed once a minute and never reported."""
+    bench = Bench().run(5)
+    bench.work_a = 0.47
+    bench.run(10 * PAUSE_S)
+    assert bench.found == []
+    assert 0 < bench.held_s < 0.1 * 10 * PAUSE_S
+
+
+def test_a_latch_up_under_work_of_others_is_found() -> None:
+    """What stays at the slowest clock is the latch-up, whatever runs beside it."""
+    bench = Bench().run(5)
+    bench.work_a, bench.latch_a = 0.1, 0.5
+    bench.run(10)
+    assert bench.found == [pytest.approx(0.5, abs=0.05)]
+
+
+def test_a_board_that_never_rests_is_held_back_for_a_look() -> None:
+    """Every three minutes jobs wait a moment, and then a latch-up is seen too."""
+    bench = Bench()
+    bench.idle = False
+    bench.run(WINDOW_EVERY_S * 4)
+    assert 0 < bench.held_s < 4 * WINDOW_LONGEST_S
+    bench.latch_a = 0.3
+    bench.run(WINDOW_EVERY_S + WINDOW_LONGEST_S)
+    assert len(bench.found) == 1
+
+
+def test_a_job_that_does_not_end_is_not_waited_for_without_end() -> None:
+    """The hold ends by itself; the next look is due later."""
+    watch = LatchUpWatch(IdleCurrent(IDLE_A, STEP_A))
+    held = [watch.see(0.9, float(s), idle=False) or watch.hold for s in range(1000)]
+    assert sum(held) <= 5 * (WINDOW_LONGEST_S + 1)
+
+
+def test_a_slow_rise_cannot_teach_a_latch_up() -> None:
+    """The idle current that is learned stays near the profile's figure."""
+    bench = Bench()
+    for _ in range(400):
+        bench.latch_a += 0.002
+        bench.run(3)
+        if bench.found:
+            break
+    assert bench.found
+    assert bench.watch.idle_a <= 1.25 * IDLE_A
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.56), st.booleans()), max_size=80))
+def test_a_current_below_the_step_never_holds_a_resting_board(readings) -> None:
+    """No suspicion, no probe, no report, whatever the order of readings."""
+    watch = LatchUpWatch(IdleCurrent(IDLE_A, STEP_A))
+    for second, (current_a, idle) in enumerate(readings):
+        assert watch.see(min(current_a, IDLE_A), float(second), idle=idle) is None
+        assert not watch.probing
+
+
+def test_a_board_that_went_away_is_forgotten() -> None:
+    """Readings from before a power cycle do not count after it."""
+    bench = Bench().run(5)
+    bench.latch_a = 0.4
+    bench.run(1.4)
+    assert bench.watch.probing
+    bench.watch.forget()
+    assert not bench.watch.hold
+    assert not bench.watch.probing
