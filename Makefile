@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 setup: $(STAMP)
 
 # Building the native core again is what makes a change in native/ count.
-$(STAMP): pyproject.toml constraints.txt $(shell find native -name '*.[ch]' -o -name 'CMakeLists.txt')
+$(STAMP): pyproject.toml constraints.txt $(shell find native -name '*.[ch]' -o -name '*.py' -o -name 'CMakeLists.txt')
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "make: cannot make a virtual environment; install it with: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

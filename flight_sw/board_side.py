@@ -26,7 +26,7 @@ _HIT_EVENTS = {
     "REBUILT": "page-rebuilt",
     "CHECK_REPAIRED": "check-repaired",
     "LOST": "page-lost",
-    "RETIRED": "page-lost",
+    "RETIRED": "page-retired",
 }
 
 

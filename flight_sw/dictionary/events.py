@@ -296,6 +296,12 @@ EVENTS: tuple[EventDefinition, ...] = (
         "Latch-up: the idle board draws {above:.2f} A too much; its power is cut",
         (_f32("above", "A"),),
     ),
+    EventDefinition(
+        "page-retired",
+        Severity.HIGH,
+        "{region} page {page} is stuck: it keeps no repair, so nothing computed with it is confirmed",
+        _PAGE,
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

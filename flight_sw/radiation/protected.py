@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from flight_sw.errors import StoreError
 from flight_sw.radiation import native
-from flight_sw.radiation.native import CHECK_BYTES, GROUP_PAGES, PAGE_BYTES
+from flight_sw.radiation.native import CHECK_BYTES, GROUP_PAGES, PAGE_BYTES, SLICE_PAGES
 from flight_sw.radiation.outcome import Depth, PageEvent, PageOutcome
 
 # Where the processor does not name its last cache; no board in question has more than 4 MiB.
 CACHE_BYTES_ASSUMED: Final = 8 << 20
+# Pages put right in one slice, each up to 40 us with its golden copy.
+SLICE_REPAIRS: Final = 8
+PARITY_CARRIES: Final = 2  # damaged pages of a group that P and Q rebuild
 
 GoldenReader = Callable[[int], bytes]
 
@@ -68,6 +71,7 @@ _TIERS: Final = {
     PageOutcome.CHECK_REPAIRED: Tier.CHECK_REPAIRED,
     PageOutcome.REBUILT: Tier.REBUILT,
 }
+_OPEN: Final = frozenset({PageOutcome.UNCORRECTABLE, PageOutcome.STUCK})
 
 
 class ProtectedRegion:
@@ -128,15 +132,33 @@ class ProtectedRegion:
         return self._set.verify(0, self.pages)
 
     def scrub(self, first_page: int, count: int, depth: Depth = Depth.BOTH) -> tuple[PageHit, ...]:
-        """Examine `count` pages and put right what can be; empty when all were clean.
+        """Examine `count` pages and put right what can be; empty when all were clean."""
+        hits: list[PageHit] = []
+        at, end = first_page, first_page + count
+        while at < end:
+            found, done = self.scrub_slice(at, min(SLICE_PAGES, end - at), depth)
+            hits += found
+            at += done
+        return tuple(hits)
 
-        A region smaller than the last-level cache is flushed first: memory is examined, not the cache.
+    def scrub_slice(
+        self, first: int, count: int, depth: Depth = Depth.BOTH
+    ) -> tuple[tuple[PageHit, ...], int]:
+        """Examine up to SLICE_PAGES pages, fewer where there is much to mend; also the pages done.
+
+        Mending costs ten to a hundred times a look, so the slice is cut by the work and not by the
+        pages alone: whoever drives it is never held up for long. Hits may lie beyond the pages done:
+        they were mended and are clean when their turn comes. A region smaller than the last-level
+        cache is flushed first: memory is examined, not the cache.
         """
         if self._flushed:
-            self._set.flush(first_page, count)
-        events = self._set.scrub(first_page, count, depth if self._check else Depth.CRC)
+            self._set.flush(first, count)
+        look = depth if self._check else Depth.CRC
+        events, done = self._set.scrub_slice(first, count, look, SLICE_REPAIRS)
+        if done < count:
+            done, events = self._cut(first, done, events)
         hits = self._settle(events) if events else ()
-        return hits + self._scrub_parity(first_page, first_page + count)
+        return hits + self._scrub_parity(first, first + done), done
 
     def repair_all(self) -> tuple[PageHit, ...]:
         """One pass over the whole region."""
@@ -156,6 +178,19 @@ class ProtectedRegion:
             for kind, part in parts
             if part is not None
         )
+
+    def _cut(self, first: int, done: int, events: list[PageEvent]) -> tuple[int, list[PageEvent]]:
+        """Where a slice cut short really ends: P and Q must not be asked in the midst of a group.
+
+        Pages further on in the group may be damaged and still be mended by their check lines. While
+        P and Q can carry those left open, the next slice starts at the first of them again; it comes
+        further, for the other pages of this slice were mended. More than that P and Q never carry.
+        """
+        group = (first + done) // GROUP_PAGES * GROUP_PAGES
+        left = {event.page for event in events if event.page >= group and event.outcome in _OPEN}
+        if not 0 < len(left) <= PARITY_CARRIES:
+            return done, events
+        return min(left) - first, [event for event in events if event.page not in left]
 
     def _settle(self, events: list[PageEvent]) -> tuple[PageHit, ...]:
         """Tier 2 once for each group in need, tier 3 for what it left."""

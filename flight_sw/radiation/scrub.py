@@ -65,7 +65,7 @@ class Scrubber:
     ) -> tuple[ScrubHit, ...]:
         """Check up to `page_budget` further pages, at most one round; paused regions are skipped.
 
-        `stop` is asked between slices of SLICE_PAGES (well under 1 ms each): true ends the work there.
+        `stop` is asked between slices (under 1 ms each, damaged or not): true ends the work there.
         """
         hits: list[ScrubHit] = []
         left = min(page_budget, self._pages_awake())
@@ -75,9 +75,10 @@ class Scrubber:
                 self._turn = (self._turn + 1) % len(self._order)
                 continue
             count = min(left, walk.region.pages - walk.next_page, SLICE_PAGES)
-            hits += self._check(walk, walk.next_page, count)
-            left -= count
-            walk.next_page += count
+            found, done = self._check(walk, walk.next_page, count)
+            hits += found
+            left -= done
+            walk.next_page += done
             if walk.next_page == walk.region.pages:
                 walk.next_page = 0
                 self._turn = (self._turn + 1) % len(self._order)
@@ -86,7 +87,13 @@ class Scrubber:
     def full_pass(self, region: str) -> tuple[ScrubHit, ...]:
         """Check every page of one region now, paused or not; the walk goes on where it was."""
         walk = self._walks[region]
-        return tuple(self._check(walk, 0, walk.region.pages))
+        hits: list[ScrubHit] = []
+        at, end = 0, walk.region.pages
+        while at < end:
+            found, done = self._check(walk, at, min(SLICE_PAGES, end - at))
+            hits += found
+            at += done
+        return tuple(hits)
 
     def clean_tick(self, region: str) -> int:
         """Results of `region` finished by this tick are confirmed, but for those a hit withdrew."""
@@ -103,16 +110,18 @@ class Scrubber:
     def _pages_awake(self) -> int:
         return sum(walk.region.pages for walk in self._order if not walk.paused)
 
-    def _check(self, walk: _Walk, first: int, count: int) -> list[ScrubHit]:
+    def _check(self, walk: _Walk, first: int, count: int) -> tuple[list[ScrubHit], int]:
+        """One slice, and how many pages it got through."""
         before = self.tick
         self.tick += count  # first: a result that finishes during the look must not pass as checked
-        hits = [self._hit(walk, hit) for hit in walk.region.scrub(first, count, self._depth)]
+        found, done = walk.region.scrub_slice(first, count, self._depth)
+        hits = [self._hit(walk, hit) for hit in found]
         lost = [hit.page for hit in hits if hit.tier is Tier.LOST]
         lost += walk.region.retired  # memory that keeps no mend confirms nothing either
         held = walk.clean[lost]
-        walk.clean[first : first + count] = before
+        walk.clean[first : first + done] = before
         walk.clean[lost] = held  # a lost page is not clean: nothing since is confirmed
-        return hits
+        return hits, done
 
     def _hit(self, walk: _Walk, hit: PageHit) -> ScrubHit:
         since = int(walk.clean[hit.page])

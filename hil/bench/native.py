@@ -6,6 +6,7 @@ same for peers that live in Python. A peer that is not installed is reported abs
 """
 
 import importlib
+import itertools
 import json
 import os
 import platform
@@ -25,6 +26,8 @@ import numpy as np
 from flight_sw.errors import UserError
 from flight_sw.radiation import native
 from flight_sw.radiation.outcome import Isa
+from flight_sw.radiation.protected import ProtectedRegion
+from flight_sw.radiation.scrub import Scrubber
 
 NATIVE: Final = Path(__file__).resolve().parents[2] / "native"
 ROUNDS: Final = 21
@@ -172,6 +175,7 @@ def _python_figures() -> dict[str, Any]:
         figures[key] = None if theirs is None else _versus(ours, theirs, 40)
     figures["rs_encode_vs_reedsolo"] = None if reedsolo is None else _reedsolo_ratio(reedsolo)
     figures["slice_longest_ms"] = _slice_ms()
+    figures["slice_damaged_longest_ms"] = _slice_ms(damaged=True)
     return figures
 
 
@@ -208,20 +212,28 @@ def _call_overhead_us() -> float:
     return round(_best_s(thousand, 1) * 1000, 3)
 
 
-def _slice_ms() -> float:
-    """Longest of many native calls over one slice of clean pages: what a pause may have to wait for."""
+def _slice_ms(*, damaged: bool = False) -> float:
+    """Longest slice of a scrub, clean or with a flip in each page: what a pause may wait for."""
     pages = native.SLICE_PAGES
     live = native.aligned_bytes(pages * native.PAGE_BYTES)
-    check = native.aligned_bytes(pages * native.CHECK_BYTES)
-    region = native.PageSet(live, check, native.aligned_bytes(pages * 4))
-    region.encode(0, pages)
-    times = []
+    region = ProtectedRegion("bench", memoryview(live), lambda _: bytes(native.PAGE_BYTES))
+    region.encode()
+    scrubber = Scrubber([region])
+    times: list[float] = []
+
+    def stop() -> bool:
+        times.append(time.thread_time())
+        return False
+
+    longest = []
     for _ in range(50):
-        region.flush(0, pages)
-        start = time.thread_time()
-        region.scrub(0, pages)
-        times.append(time.thread_time() - start)
-    return round(max(times) * 1000, 3)
+        for page in range(pages if damaged else 0):
+            live[page * native.PAGE_BYTES] ^= 1
+        times.clear()
+        scrubber.advance(pages, stop)
+        stop()
+        longest.append(max(after - before for before, after in itertools.pairwise(times)))
+    return round(max(longest) * 1000, 3)
 
 
 def _versus(ours: Callable[[], Any], theirs: Callable[[], Any], repeat: int = 1) -> float:

@@ -29,7 +29,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 }
 CORRECTIONS = frozenset({"page-corrected", "check-repaired", "vote-repaired"})
 # A damaged page that cannot be repaired is reported and its model taken out of use.
-LOST = frozenset({"page-lost", "vote-lost"})
+LOST = frozenset({"page-lost", "page-retired", "vote-lost"})
 # A board that boots stages its weights anew; a restarted worker finds them as they were.
 RELOADS = frozenset({"board-up"})
 # These speak for every open fault they concern; any other report for as many bits as it names.

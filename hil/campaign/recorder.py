@@ -217,5 +217,6 @@ _OF_BOARD = frozenset(
         "page-rebuilt",
         "check-repaired",
         "page-lost",
+        "page-retired",
     }
 )

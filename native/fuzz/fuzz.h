@@ -24,13 +24,4 @@ static inline uint8_t fuzz_byte(fuzz_input *in)
     return *in->at++;
 }
 
-/* Some first bytes change the instruction set, so that the corpus meets all of them; few, because asking
- * CPUID takes longer than a decode in a virtual machine. */
-static inline void fuzz_level(fuzz_input *in)
-{
-    uint8_t first = fuzz_byte(in);
-    if (first >= 0xF0 && first % VA_ISA_COUNT != (uint32_t)va_isa())
-        (void)va_isa_select(first % VA_ISA_COUNT);
-}
-
 #endif

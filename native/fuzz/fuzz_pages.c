@@ -17,7 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     va_page_event events[PAGES], rebuilt[2];
     size_t found = 0, done = 0, mended = 0;
     fuzz_input in = {input, size};
-    fuzz_level(&in);
     if (!encoded) {
         for (size_t i = 0; i < sizeof data; i++)
             data[i] = golden[i] = (uint8_t)(7 * i % 251);

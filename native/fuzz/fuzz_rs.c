@@ -5,7 +5,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     static uint8_t block[8 * 255], before[8 * 255], erased[8 * 255];
     fuzz_input in = {input, size};
-    fuzz_level(&in);
     uint32_t interleave = fuzz_byte(&in) % 10u, dual = fuzz_byte(&in) % 3u;
     uint8_t options = fuzz_byte(&in);
     size_t length = 255u * interleave + (options & 0x80 ? fuzz_byte(&in) : 0u);

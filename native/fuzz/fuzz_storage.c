@@ -10,7 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     uint8_t *shards[SHARDS], present[SHARDS];
     const uint8_t *data[SHARDS];
     fuzz_input in = {input, size};
-    fuzz_level(&in);
     size_t k = fuzz_byte(&in) % 11u, m = fuzz_byte(&in) % 10u, length = fuzz_byte(&in) % (ROOM + 1u), lost = 0;
     for (size_t i = 0; i < SHARDS; i++) {
         data[i] = shards[i] = memory[i];

@@ -6,7 +6,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     static uint64_t words[40], golden[40];
     static uint8_t checks[40], room[3][400];
     fuzz_input in = {input, size};
-    fuzz_level(&in);
     size_t count = fuzz_byte(&in) % 41u, length = fuzz_byte(&in), start = fuzz_byte(&in) % 64u;
     uint64_t outvoted[3], value;
     uint32_t bits;
@@ -26,9 +25,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         words[word] ^= (uint64_t)fuzz_byte(&in) << bit % 50;
         (void)va_word_scrub(words, checks, count, &report);
     }
-    for (size_t i = 0; i < 3 * sizeof room[0]; i++)
-        room[0][i % 400] ^= room[i / 400][i % 400] = fuzz_byte(&in);
-    (void)va_tmr_scrub(room[0] + start, room[1] + start, room[2] + start, length, fuzz_byte(&in) & 3u, outvoted);
+    for (size_t i = 0; i < 3; i++) { /* sound replicas, then what is left of the input as damage */
+        memset(room[i], 0x5A, sizeof room[i]);
+        for (uint8_t hits = fuzz_byte(&in) % 9u; hits > 0; hits--)
+            room[i][(start + fuzz_byte(&in)) % sizeof room[i]] = fuzz_byte(&in);
+    }
+    uint32_t flags = fuzz_byte(&in) & 3u;
+    va_status voted = va_tmr_scrub(room[0] + start, room[1] + start, room[2] + start, length, flags, outvoted);
+    if (voted == VA_OK)
+        FUZZ_REQUIRE(memcmp(room[0] + start, room[1] + start, length) == 0);
     va_cell_write(&words[0], &words[1], &words[2], golden[5]);
     words[fuzz_byte(&in) % 3] ^= golden[7];
     FUZZ_REQUIRE(va_cell_read(&words[0], &words[1], &words[2], &value, &bits) == VA_OK);

@@ -1,12 +1,14 @@
 """What the payload does as a whole, told in virtual time."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from flight_sw.inference import worker_messages
+from flight_sw.radiation.outcome import PageOutcome
 
 _spec = importlib.util.spec_from_file_location("stack", Path(__file__).with_name("stack.py"))
 stack_module = importlib.util.module_from_spec(_spec)
@@ -143,6 +145,22 @@ def test_double_flip_in_one_column_is_rebuilt_from_the_golden_copy(flying):
     flying.run(2.0)
     assert "page-rebuilt" in flying.events
     assert (flying.weights == flying.golden).all()
+
+
+def test_stuck_page_is_told_once_as_retired(flying, monkeypatch):
+    """A page that keeps no repair has an event of its own, said once; it is not called lost."""
+    region = flying.node._models.parts[1].region
+    sound = region._set.scrub_slice
+
+    def stuck(first, count, depth, limit):
+        flying.flip(5000, 3)  # back after every look
+        events, done = sound(first, count, depth, limit)
+        return [replace(event, outcome=PageOutcome.STUCK) for event in events], done
+
+    monkeypatch.setattr(region._set, "scrub_slice", stuck)
+    flying.run(5.0)
+    assert flying.events.count("page-retired") == 1
+    assert "page-lost" not in flying.events
 
 
 def test_switched_off_scrub_leaves_damage_in_place(flying):

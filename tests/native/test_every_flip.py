@@ -18,7 +18,7 @@ def test_every_single_flip_is_put_right(isa):
         (check, PageOutcome.CHECK_REPAIRED),
         (crc, PageOutcome.CHECK_REPAIRED),
     )
-    # the whole set once, on the fastest level; the others are swept by the C tests
+    # the whole set once, on the fastest level; test_page sweeps all of them on every level
     stride = 1 if isa is native.supported_isas()[-1] else 13
     for memory, outcome in places:
         for bit in range(0, 8 * (4 if memory is crc else len(memory)), stride):

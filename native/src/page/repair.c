@@ -16,9 +16,10 @@
 #define NO_ROW 0xFFu
 #define DOUBLE_ERROR 0xFEu
 
-static uint32_t mend(const va_pages *set, size_t page, uint8_t *lines);
+static uint32_t mend(const va_pages *set, size_t page, const uint8_t *lines);
+static uint32_t toggle(const va_pages *set, size_t page, const uint8_t *lines);
+static int touched(const uint8_t *lines, size_t byte);
 static uint32_t mend_column(uint8_t *data, uint8_t *check, uint32_t syndrome, size_t byte, uint32_t bit);
-static void toggle(const va_pages *set, size_t page, const uint8_t *lines);
 static uint32_t syndrome_of(const uint8_t *lines, size_t byte, uint32_t bit);
 static uint8_t column_of_row(uint32_t row);
 static uint8_t row_of(uint32_t syndrome);
@@ -61,29 +62,39 @@ va_page_event va_page_repair(const va_pages *set, size_t page)
 }
 
 /* Flips what the syndromes name; returns the number of bits, or 0 with every byte as it was. */
-static uint32_t mend(const va_pages *set, size_t page, uint8_t *lines)
+static uint32_t mend(const va_pages *set, size_t page, const uint8_t *lines)
 {
     for (size_t byte = 0; byte < VA_LINE_BYTES; byte++)
-        for (uint32_t bit = 0; bit < 8; bit++)
-            if (row_of(syndrome_of(lines, byte, bit)) == DOUBLE_ERROR)
-                return 0; /* nothing written yet */
-    uint32_t bits = 0;
-    uint8_t *data = set->data + page * VA_PAGE_BYTES, *check = set->check + page * VA_CHECK_BYTES;
-    for (size_t byte = 0; byte < VA_LINE_BYTES; byte++)
-        for (uint32_t bit = 0; bit < 8; bit++)
-            bits += mend_column(data, check, syndrome_of(lines, byte, bit), byte, bit);
+        if (touched(lines, byte))
+            for (uint32_t bit = 0; bit < 8; bit++)
+                if (row_of(syndrome_of(lines, byte, bit)) == DOUBLE_ERROR)
+                    return 0; /* nothing written yet */
+    uint32_t bits = toggle(set, page, lines);
     if (va_page_crc(set, page) == set->crc[page])
         return bits;
     toggle(set, page, lines);
     return 0;
 }
 
-static void toggle(const va_pages *set, size_t page, const uint8_t *lines)
+/* Once mends, twice restores. */
+static uint32_t toggle(const va_pages *set, size_t page, const uint8_t *lines)
 {
     uint8_t *data = set->data + page * VA_PAGE_BYTES, *check = set->check + page * VA_CHECK_BYTES;
+    uint32_t bits = 0;
     for (size_t byte = 0; byte < VA_LINE_BYTES; byte++)
-        for (uint32_t bit = 0; bit < 8; bit++)
-            mend_column(data, check, syndrome_of(lines, byte, bit), byte, bit);
+        if (touched(lines, byte))
+            for (uint32_t bit = 0; bit < 8; bit++)
+                bits += mend_column(data, check, syndrome_of(lines, byte, bit), byte, bit);
+    return bits;
+}
+
+/* Most damage sits in few columns: the others are passed over eight at a time. */
+static int touched(const uint8_t *lines, size_t byte)
+{
+    uint8_t any = 0;
+    for (size_t j = 0; j < 8; j++)
+        any |= lines[j * VA_LINE_BYTES + byte];
+    return any != 0;
 }
 
 static uint32_t mend_column(uint8_t *data, uint8_t *check, uint32_t syndrome, size_t byte, uint32_t bit)

@@ -137,11 +137,9 @@ class Bouncing:
     def __getattr__(self, name):
         return getattr(self.inner, name)
 
-    def scrub(self, first, count, depth):
-        return [
-            replace(event, outcome=PageOutcome.STUCK)
-            for event in self.inner.scrub(first, count, depth)
-        ]
+    def scrub_slice(self, first, count, depth, limit):
+        events, done = self.inner.scrub_slice(first, count, depth, limit)
+        return [replace(event, outcome=PageOutcome.STUCK) for event in events], done
 
     def verify(self, first, count):
         return [first]
@@ -165,7 +163,7 @@ def test_golden_page_that_memory_does_not_take_is_retired():
     inner = region._set
     damage_beyond_parity(live)
     region._set = Bouncing(inner)
-    region._set.scrub = inner.scrub
+    region._set.scrub_slice = inner.scrub_slice
     assert {hit.tier for hit in region.repair_all()} == {Tier.RETIRED}
     assert region.retired == {0, 1, 2}
 

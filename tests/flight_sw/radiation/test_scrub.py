@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from flight_sw.radiation import native
 from flight_sw.radiation.native import SLICE_PAGES
-from flight_sw.radiation.protected import ProtectedRegion, Tier
+from flight_sw.radiation.protected import SLICE_REPAIRS, ProtectedRegion, Tier
 from flight_sw.radiation.scrub import Scrubber, ScrubHit
 
 
@@ -90,6 +90,41 @@ def test_work_stops_between_slices_when_asked():
     scrubber.advance(SLICE_PAGES)
     assert scrubber.clean_tick("a") == 0
     assert scrubber.tick == 3 * SLICE_PAGES
+
+
+@pytest.mark.parametrize("flips", [(0,), (0, 64)])
+def test_work_stops_soon_when_every_page_is_damaged(flips):
+    """Mending is slow: a damaged slice ends after SLICE_REPAIRS pages, so `stop` is asked in time."""
+    region, live = make_region("a", SLICE_PAGES)
+    scrubber = Scrubber([region])
+    golden = live[:]
+    for page in range(SLICE_PAGES):
+        for at in flips:  # two of one column are beyond the check lines
+            live[page * 4096 + at] ^= 1
+    answers = iter([False, True])
+    hits = scrubber.advance(SLICE_PAGES, lambda: next(answers))
+    assert [hit.page for hit in hits] == list(range(SLICE_REPAIRS))
+    assert live[SLICE_REPAIRS * 4096 :] != golden[SLICE_REPAIRS * 4096 :]
+    assert len(scrubber.full_pass("a")) == SLICE_PAGES - SLICE_REPAIRS
+    assert live[:] == golden
+
+
+@settings(max_examples=40, deadline=None)
+@given(hard=st.sets(st.integers(0, 127), max_size=4), soft=st.sets(st.integers(0, 127)))
+def test_short_slices_do_not_take_parity_away(hard, soft):
+    """Two wrecked pages of a group come back without storage, however many others have a flip."""
+    hard = set(sorted(hard & set(range(64)))[:2]) | set(sorted(hard - set(range(64)))[:2])
+    region, live = make_region("a", 128, golden_works=False)
+    golden = live[:]
+    scrubber = Scrubber([region])
+    for page in soft:
+        live[page * 4096 + page] ^= 4
+    for page in hard:
+        live[page * 4096 : (page + 1) * 4096] = bytes(4096)
+    hits = scrubber.full_pass("a")
+    assert live[:] == golden
+    assert {hit.page for hit in hits} == hard | soft
+    assert scrubber.full_pass("a") == ()
 
 
 def test_retired_page_confirms_nothing():
