@@ -58,11 +58,14 @@ def fuzzers(tmp_path_factory):
     return build(tmp_path_factory.mktemp("fuzz"), "-DCMAKE_C_FLAGS=-O2", *options)
 
 
+@pytest.mark.figure("F7")
 @needs("cmake", "cc", package="cmake gcc")
-def test_c_tests_pass_under_sanitizers(tmp_path):
+def test_c_tests_pass_under_sanitizers(tmp_path, figure):
     """ctest is green with ASan, UBSan, -Wall -Wextra -Wconversion -Werror, on every level."""
     build(tmp_path, "-DVANALLEN_SANITIZE=ON", "-DCMAKE_C_FLAGS=-O1 -g")
     command("ctest", "--test-dir", tmp_path, "--output-on-failure", "-j2")
+    figure("F7.sanitizer", 0)  # each finding ends its program with an error
+    figure("F7.warnings", 0)  # each warning is an error
 
 
 def count_patterns(folder: Path, count: int, seed: int) -> dict[str, dict[str, int]]:
@@ -93,12 +96,14 @@ def test_every_single_flip_on_every_level(optimised):
     command(optimised / "tests" / "test_page", "all")
 
 
+@pytest.mark.figure("F7")
 @needs("valgrind", "cmake", "cc", package="valgrind cmake gcc")
 @pytest.mark.parametrize("program", ["crc", "rs", "self_test", "storage", "tmr", "word"])
-def test_valgrind_finds_nothing(optimised, program):
+def test_valgrind_finds_nothing(optimised, program, figure):
     """Memcheck is clean: no uninitialised byte decides anything (up to AVX2, valgrind's limit)."""
     options = ("--error-exitcode=9", "--quiet", "--leak-check=full")
     command("valgrind", *options, optimised / "tests" / f"test_{program}")
+    figure("F7.valgrind", 0)
 
 
 def fuzz(folder: Path, target: str, level: Isa, runs: int) -> int:
@@ -124,28 +129,33 @@ def fuzz_all(folder: Path, runs: int) -> dict[str, int]:
     return {target: sum(n for name, n in made if name == target) for target in FUZZERS}
 
 
+@pytest.mark.figure("F6")
 @pytest.mark.skipif(CLANG is None, reason="needs clang: apt install clang-19")
-def test_fuzzing_a_million_inputs_finds_nothing(fuzzers, record_property):
+def test_fuzzing_a_million_inputs_finds_nothing(fuzzers, figure):
     """libFuzzer with ASan and UBSan: 10^6 inputs for every decoder of the C core."""
     made = fuzz_all(fuzzers, 1_000_000)
-    record_property("fuzz_runs", made)
+    figure("F6.c_inputs", sum(made.values()))
+    figure("F6.foreign", 0)
     assert min(made.values()) >= 1_000_000
 
 
 @pytest.mark.long
+@pytest.mark.figure("F6")
 @pytest.mark.skipif(CLANG is None, reason="needs clang: apt install clang-19")
-def test_fuzzing_ten_million_inputs_finds_nothing(fuzzers, record_property):
+def test_fuzzing_ten_million_inputs_finds_nothing(fuzzers, figure):
     """10^7 inputs for every decoder."""
     made = fuzz_all(fuzzers, 10_000_000)
-    record_property("fuzz_runs", made)
+    figure("F6.c_inputs", sum(made.values()))
+    figure("F6.foreign", 0)
     assert min(made.values()) >= 10_000_000
 
 
+@pytest.mark.figure("F7")
 @pytest.mark.skipif(
     shutil.which("clang-19") is None or shutil.which("llvm-cov-19") is None,
     reason="needs clang 18 or later: apt install clang-19 llvm-19",
 )
-def test_every_condition_decides(tmp_path, record_property):
+def test_every_condition_decides(tmp_path, figure):
     """MC/DC of the C core, tests and tables left out, reaches the goal; the figure is recorded."""
     coverage = ("-DVANALLEN_COVERAGE=ON", "-DCMAKE_C_COMPILER=clang-19", "-DCMAKE_BUILD_TYPE=Debug")
     build(tmp_path, *coverage)
@@ -159,7 +169,7 @@ def test_every_condition_decides(tmp_path, record_property):
         first, *objects, "-ignore-filename-regex=tests/|tables",
     )  # fmt: skip
     percent = json.loads(summary)["data"][0]["totals"]["mcdc"]["percent"]
-    record_property("mcdc_percent", percent)
+    figure("F7.mcdc_percent", percent)
     assert percent >= MCDC_GOAL_PERCENT
 
 
