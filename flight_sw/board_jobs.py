@@ -35,11 +35,14 @@ class BoardJobs:
         self.suspects: set[int] = set()
         self._models = models
         self._worker = worker
+        self._changing: set[int] = set()
         self._waiting: deque[m.SubmitJob] = deque()
         self._running: _Running | None = None
 
     def queue(self, job: m.SubmitJob) -> m.JobRefused | None:
         """Take a job, or say why not."""
+        if job.slot in self._changing:  # sent before the controller knew: it tries again
+            return m.JobRefused(job.job, job.attempt, "RUNTIME")
         if job.slot not in self._models.ready:
             return m.JobRefused(job.job, job.attempt, "NO_SUCH_MODEL")
         if not self._models.numbers_for(job.slot, job.protection):
@@ -56,6 +59,19 @@ class BoardJobs:
     def clear(self) -> None:
         """Forget all that wait."""
         self._waiting.clear()
+
+    def change(self, slot: int) -> list[m.JobRefused]:
+        """The model in a slot goes: jobs that wait for it, and the one that runs, are given back."""
+        self._changing.add(slot)
+        back = [job for job in self._waiting if job.slot == slot]
+        self._waiting = deque(job for job in self._waiting if job.slot != slot)
+        lost = self.lost("RUNTIME")  # whatever runs: the worker starts anew
+        refused = [m.JobRefused(job.job, job.attempt, "RUNTIME") for job in back]
+        return [*([lost] if lost else []), *refused]
+
+    def changed(self, slot: int) -> None:
+        """The slot has a model again, or none for good."""
+        self._changing.discard(slot)
 
     def start(self, now: float, tick: int) -> m.JobRefused | None:
         """Give the worker the next job; refused if the slot has lost its class since it was queued."""

@@ -45,14 +45,25 @@ class BoardModels:
     """Parts by worker number, and what the slots offer."""
 
     def __init__(self, models: Iterable[BoardModel], min_coverage: float) -> None:
-        self.parts = {model.number: model for model in models}
-        self.slots = sorted({model.slot for model in self.parts.values()})
         self.ready: dict[int, m.ModelReady] = {}
         self.refused: dict[int, m.ModelRefused] = {}
         self._min_coverage = min_coverage
-        self._numbers = {(model.slot, model.part): n for n, model in self.parts.items()}
-        self._by_region = {model.region.name: model for model in self.parts.values()}
         self._told: dict[int, Loaded | LoadFailed] = {}
+        self._index({model.number: model for model in models})
+
+    def _index(self, parts: dict[int, BoardModel]) -> None:
+        self.parts = parts
+        self.slots = sorted({model.slot for model in parts.values()})
+        self._numbers = {(model.slot, model.part): n for n, model in parts.items()}
+        self._by_region = {model.region.name: model for model in parts.values()}
+
+    def replace(self, slot: int, models: Iterable[BoardModel]) -> None:
+        """Put these parts in place of all that a slot held; nothing of them is loaded yet."""
+        others = {n: model for n, model in self.parts.items() if model.slot != slot}
+        self._told = {n: told for n, told in self._told.items() if n in others}
+        self.ready.pop(slot, None)
+        self.refused.pop(slot, None)
+        self._index(others | {model.number: model for model in models})
 
     @property
     def directories(self) -> dict[int, str]:
@@ -132,6 +143,11 @@ class BoardModels:
 def region_name(name: str, part: Part) -> str:
     """Regions are known by the model's name; further parts of it say which."""
     return name if part is COPIES[0] else f"{name}#{part.value}"
+
+
+def unlike(names: Iterable[str], name: str, slot: int) -> str:
+    """A name for the model in a slot that none of the others has: two slots may hold one model."""
+    return f"{name}@{slot}" if name in names else name
 
 
 def _tensor_bytes(specs: tuple[TensorSpec, ...]) -> int:

@@ -22,7 +22,6 @@ class BoardSelfTest:
         self._models = models
         self._worker = worker
         self._period_s = period_s
-        self._numbers = sorted(models.parts)
         self._turn = 0
         self._due_s: float | None = None
 
@@ -30,9 +29,10 @@ class BoardSelfTest:
         """Start a test if one is due and the worker is free."""
         if self._due_s is None:
             self._due_s = now + self._period_s
-        if now < self._due_s or not self._worker.ready or not self._numbers:
+        if now < self._due_s or not self._worker.ready or not self._models.parts:
             return
-        number = self._numbers[self._turn % len(self._numbers)]
+        numbers = sorted(self._models.parts)
+        number = numbers[self._turn % len(numbers)]
         self._turn += 1
         self._due_s = now + self._period_s
         if self._models.was_proven(number):

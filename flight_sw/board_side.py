@@ -158,7 +158,8 @@ class BoardSide:
         self._power.clear()
         self._services.functions.regions.clear()
         self._services.memory.board.clear()
-        return self._services.jobs.on_board_lost()
+        interrupted = self._services.updates.on_board_lost(self._services.events)
+        return interrupted + self._services.jobs.on_board_lost()
 
     def _take(self, message: m.ToController, now: float) -> list[Report]:
         jobs = self._services.jobs
@@ -176,6 +177,8 @@ class BoardSide:
                 return jobs.on_clean(message)
             case m.ModelReady():
                 return self._take_model(message)
+            case m.UpdateTold():
+                return self._services.updates.on_told(message, self._services.events)
             case m.RegionData() | m.RegionChecked() | m.RegionMended() | m.RegionRefused():
                 return self._services.memory.on_message(message)
             case _:
@@ -198,7 +201,7 @@ class BoardSide:
         self._raise(_HIT_EVENTS[hit.tier], region=hit.region, page=hit.page, bits=hit.bits)
 
     def _take_model(self, model: m.ModelReady) -> list[Report]:
-        self._services.jobs.models[model.slot] = model
+        self._services.jobs.on_model_ready(model)
         name = "model-protected" if model.protected else "model-unprotected"
         self._raise(name, slot=model.slot, name=model.name, coverage=model.coverage)
         return [model_report(model)]
@@ -209,6 +212,12 @@ class BoardSide:
                 self._raise("board-up", name=board, boots=boots)
             case m.ModelRefused(slot=slot, why=why):
                 self._raise("model-refused", slot=slot, why=why)
+            case m.ModelGone():
+                self._services.jobs.on_model_gone(message)
+                self._services.functions.regions.clear()  # all of them are told anew
+                self._services.memory.board.clear()
+            case m.WantPart():
+                self._services.updates.on_want(message)
             case m.WorkerRestarted(why=why):
                 self.counts.worker_restarts += 1
                 self._raise("worker-restarted", why=why)

@@ -63,6 +63,7 @@ class JobFlow:
         self.frequency_mhz = 0
         self.held = False
         self._megacycles: dict[int, float] = {}
+        self._changing: set[int] = set()
         self._ledger = JobLedger()
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -132,7 +133,21 @@ class JobFlow:
     def _may_run(self, job: Job) -> bool:
         """A job waits for its model, and for the protection it was promised: a load may fail both."""
         model = self.models.get(job.slot)
-        return model is not None and job.protection in _classes(model)
+        known = model is not None and job.protection in _classes(model)
+        return known and job.slot not in self._changing
+
+    def on_model_ready(self, model: m.ModelReady) -> None:
+        """A slot serves."""
+        self._changing.discard(model.slot)
+        self.models[model.slot] = model
+
+    def on_model_gone(self, message: m.ModelGone) -> None:
+        """Jobs for a slot that is being changed are admitted, and wait; an emptied one takes none."""
+        if message.returns:
+            self._changing.add(message.slot)
+        else:
+            self._changing.discard(message.slot)
+            self.models.pop(message.slot, None)
 
     def on_result(self, message: m.JobResult) -> list[Report]:
         """An answer, unless it is stale or already known to be tainted."""
@@ -185,6 +200,7 @@ class JobFlow:
     def on_board_lost(self) -> list[Report]:
         """The board restarted: nothing unconfirmed can be trusted, nothing running will end."""
         self.models.clear()
+        self._changing.clear()
         return self._withdrawals(self._ledger.board_lost())
 
     def take_failures(self) -> list[Report]:

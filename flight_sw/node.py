@@ -5,28 +5,27 @@ comes back. The weights that the worker computes with are mapped here too, so a 
 nothing and the scrubber reads the very bytes that the kernels read.
 """
 
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from flight_sw.board_jobs import BoardJobs
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
 from flight_sw.board_models import BoardModel, BoardModels
+from flight_sw.board_scrub import BoardScrub
 from flight_sw.board_self_test import BoardSelfTest
+from flight_sw.board_updates import BoardUpdates, ShelfNews, ShelfOrder
 from flight_sw.errors import DecodeError
-from flight_sw.inference.worker_messages import Loaded, LoadFailed, SelfTested
+from flight_sw.inference.worker_messages import Loaded, LoadFailed, Rehearsed, SelfTested
 from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
 from flight_sw.radiation.protected import MemoryRegion
-from flight_sw.radiation.scrub import Scrubber, ScrubHit
 from flight_sw.radiation.voted import VotedRecord, VoteLost
 from flight_sw.worker_watch import Restarted, WorkerNews, WorkerWatch
 
-ANSWERS_REMEMBERED = 4096
 CONTACT_LOST_S = 5.0  # without orders for so long, the board goes to its coolest level by itself
 SCRUB_SLICE_S = 0.05
 SCRUB_SLICES = 20  # of a pass, so that a slow one needs no more wake-ups
-SCRUB_PAGES_MAX = 4096  # per step: 16 MiB, some milliseconds
 RELOADS_MAX = 3  # loads repeated because a flip fell into one
 
 
@@ -49,6 +48,7 @@ class NodeInputs:
     worker: bytes = b""
     worker_alive: bool = False
     readings: Readings | None = None
+    shelved: tuple[ShelfNews, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,17 @@ class NodeOutputs:
     start_worker: bool
     level: int | None
     feed_watchdog: bool
+    shelf: tuple[ShelfOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BoardFacts:
-    """Who this board is."""
+    """Who this board is; `trials` are seconds left by slot of models that are not confirmed yet."""
 
     serial_number: str
     boots: int
     session: int
+    trials: Mapping[int, float] = field(default_factory=dict)
 
 
 class Node:
@@ -82,13 +84,11 @@ class Node:
         limits = profile.inference
         self._worker = WorkerWatch.within(limits, self._models.directories)
         self._jobs = BoardJobs(self._models, self._worker)
-        self._self_test = BoardSelfTest(self._models, self._worker, profile.inference.self_test_s)
-        self._scrubber = Scrubber([model.region for model in models]) if models else None
-        self._memory = NodeMemory(self._models, self._scrubber, self.memory_regions)
+        self._self_test = BoardSelfTest(self._models, self._worker, limits.self_test_s)
+        self._scrub = BoardScrub(self._models)
+        self._updates = BoardUpdates(self._models, self._worker, limits.min_coverage, facts.trials)
+        self._memory = NodeMemory(self._models, self._scrub, self.memory_regions)
         self._reloads: dict[int, int] = {}
-        self._unconfirmed: dict[int, deque[int]] = {
-            slot: deque(maxlen=ANSWERS_REMEMBERED) for slot in self._models.slots
-        }
         self._order = VotedRecord(
             "node",
             {
@@ -100,8 +100,6 @@ class Node:
         self._level_set: int | None = None
         self._introduced = False
         self._contact_s: float | None = None
-        self._scrubbed_s: float | None = None
-        self._scrub_debt = 0.0
         self._beat_due_s = float("-inf")
         self._beats = 0
         self._readings = Readings()
@@ -111,9 +109,12 @@ class Node:
         self._take_readings(inputs)
         self._vote()
         self._hear_controller(now, inputs)
+        for news in inputs.shelved:
+            self._updates.shelved(news)
         start_worker = self._tend_worker(now, inputs)
-        self._scrub(now)
-        self._start_job(now)
+        self._say_all(self._scrub.step(now, self._pass_s))
+        self._say_if(self._jobs.start(now, self._scrub.tick))
+        self._say_all(self._updates.step(now))
         self._self_test.step(now)
         self._beat(now)
         level = self._choose_level(now)
@@ -123,8 +124,27 @@ class Node:
             start_worker=start_worker,
             level=level,
             feed_watchdog=True,
+            shelf=self._updates.take_orders(),
         )
         return outputs, self._wake_at(now)
+
+    def adopt(self, slot: int, models: tuple[BoardModel, ...]) -> None:
+        """Take other parts over for a slot, or none: between two steps, by whoever staged them.
+
+        What was answered is made safe first, or told as damaged; jobs in hand are given back.
+        """
+        self._say_all(self._scrub.look_at_all(self._worker.loading_slot)[1])
+        self._say(m.ModelGone(slot, returns=bool(models)))
+        self._say_all(self._jobs.change(slot))
+        if self._worker.loading_slot is not None:
+            self._say_all(self._scrub.fence(self._worker.loading_slot, None))
+        self._models.replace(slot, models)
+        self._scrub.survey()
+        self._worker.serve(self._models.directories)
+        if not models:
+            self._jobs.changed(slot)
+        for region in self.memory_regions():
+            self._say(m.Region(region.name, region.address, region.length))
 
     def memory_regions(self) -> tuple[MemoryRegion, ...]:
         """The memory map: every protected region by name, with its address in this process."""
@@ -134,8 +154,10 @@ class Node:
         return (*regions, *self._order.memory_regions())
 
     @property
-    def _tick(self) -> int:
-        return 0 if self._scrubber is None else self._scrubber.tick
+    def _pass_s(self) -> float | None:
+        """Time for one scrub of everything, or None while ground has it stand still."""
+        order = self._order.read()
+        return order["scrub_pass_ms"] / 1000 if order["scrub_enabled"] else None
 
     def _say(self, message: m.Message) -> None:
         if self._introduced:
@@ -143,6 +165,10 @@ class Node:
 
     def _say_if(self, message: m.Message | None) -> None:
         if message is not None:
+            self._say(message)
+
+    def _say_all(self, messages: Iterable[m.Message]) -> None:
+        for message in messages:
             self._say(message)
 
     def _take_readings(self, inputs: NodeInputs) -> None:
@@ -167,6 +193,7 @@ class Node:
             if item is Signal.PEER_RESTARTED:
                 self._introduced = False
                 self._jobs.clear()
+                self._updates.controller_lost()
                 continue
             try:
                 self._obey(m.decode_for_node(bytes(item)), now)
@@ -183,8 +210,8 @@ class Node:
                 self._profile.name, facts.serial_number, facts.boots, len(self._models.slots)
             )
         )
-        for told in (*self._models.ready.values(), *self._models.refused.values()):
-            self._say(told)
+        self._say_all((*self._models.ready.values(), *self._models.refused.values()))
+        self._say_all(self._updates.introduce())
         for region in self.memory_regions():
             self._say(m.Region(region.name, region.address, region.length))
 
@@ -204,7 +231,10 @@ class Node:
         elif isinstance(message, m.RestartWorker):
             self._worker.restart("ordered")
         elif isinstance(message, m.ScrubNow):
-            self._scrub_all(message.request)
+            pages, told = self._scrub.look_at_all(self._worker.loading_slot)
+            self._say_all((*told, m.ScrubDone(message.request, pages)))
+        elif isinstance(message, m.OfferUpdate | m.UpdatePart | m.SettleTrial):
+            self._updates.obey(message, now)
         else:
             for answer in self._memory.obey(message, self._worker.loading_slot):
                 self._say(answer)
@@ -215,48 +245,41 @@ class Node:
         for item in news:
             self._take_news(item, now)
         self._look_at_suspects()
-        self._fence(proving, self._worker.loading_slot)
+        self._say_all(self._scrub.fence(proving, self._worker.loading_slot))
         return start
-
-    def _fence(self, before: int | None, after: int | None) -> None:
-        """Keep the scrubber off a region while the worker's proof turns its bytes over."""
-        if before == after or self._scrubber is None:
-            return
-        if before is not None:
-            self._scrubber.resume(self._models.parts[before].region.name)
-        if after is not None:
-            region = self._models.parts[after].region.name
-            self._report_hits(self._scrubber.full_pass(region))
-            self._scrubber.pause(region)
 
     def _take_news(self, news: WorkerNews, now: float) -> None:
         if isinstance(news, Loaded | LoadFailed):
             self._load_ended(news)
         elif isinstance(news, SelfTested):
             self._self_tested(news)
+        elif isinstance(news, Rehearsed):
+            self._updates.rehearsed(news)
         elif isinstance(news, Restarted):
             if self._worker.restarts > 0:
                 self._say(m.WorkerRestarted(news.why))
+            self._updates.worker_lost()
             self._say_if(self._jobs.lost("RUNTIME"))
         else:
             slot = self._jobs.running_slot
-            ended = self._jobs.take(news, now, self._tick)
+            ended = self._jobs.take(news, now, self._scrub.tick)
             if isinstance(ended, m.JobResult) and slot is not None:
-                self._unconfirmed[slot].append(ended.tick_end)
+                self._scrub.answered(slot, ended.tick_end)
             self._say_if(ended)
 
     def _self_tested(self, news: SelfTested) -> None:
-        hits: tuple[ScrubHit, ...] = ()
-        if not news.is_same and self._scrubber is not None:
-            hits = self._scrubber.full_pass(self._models.parts[news.slot].region.name)
-            self._report_hits(hits)
+        part = self._models.parts.get(news.slot)
+        if part is None:
+            return
+        hits, told = ((), []) if news.is_same else self._scrub.look_at(part.region.name)
+        self._say_all(told)
         self._self_test.take(news, weights_were_hit=bool(hits))
 
     def _look_at_suspects(self) -> None:
         """Checksums, a vote or a result that is no number point at weights: mend before the re-run."""
-        for slot in self._jobs.suspects if self._scrubber is not None else ():
+        for slot in self._jobs.suspects:
             for region in self._models.regions_of(slot):
-                self._report_hits(self._scrubber.full_pass(region) if self._scrubber else ())
+                self._say_all(self._scrub.look_at(region)[1])
         self._jobs.suspects.clear()
 
     def _load_ended(self, news: Loaded | LoadFailed) -> None:
@@ -264,11 +287,10 @@ class Node:
         mend the page, then load and prove anew.
         """
         number = news.slot
+        part = self._models.parts[number]
         if not self._models.proven(news):
-            hits: tuple[ScrubHit, ...] = ()
-            if self._scrubber is not None:
-                hits = self._scrubber.full_pass(self._models.parts[number].region.name)
-                self._report_hits(hits)
+            hits, told = self._scrub.look_at(part.region.name)
+            self._say_all(told)
             was_proven = isinstance(news, Loaded) and self._models.was_proven(number)
             tries = self._reloads.get(number, 0)
             if tries < RELOADS_MAX and (hits or was_proven):
@@ -276,51 +298,12 @@ class Node:
                 self._worker.reload(number)
                 return
         self._reloads.pop(number, None)
-        for message in self._models.settle(news):
-            self._say(message)
-
-    def _start_job(self, now: float) -> None:
-        self._say_if(self._jobs.start(now, self._tick))
-
-    def _scrub(self, now: float) -> None:
-        elapsed_s = 0.0 if self._scrubbed_s is None else now - self._scrubbed_s
-        self._scrubbed_s = now
-        order = self._order.read()
-        if self._scrubber is None or not order["scrub_enabled"]:
-            return
-        pages = self._scrubber.pages
-        self._scrub_debt += elapsed_s * pages * 1000 / order["scrub_pass_ms"]
-        budget = min(int(self._scrub_debt), SCRUB_PAGES_MAX)
-        self._scrub_debt = min(self._scrub_debt - budget, pages)
-        self._report_hits(self._scrubber.advance(budget))
-        self._report_clean()
-
-    def _scrub_all(self, request: int) -> None:
-        pages = 0
-        for number, model in self._models.parts.items():
-            if self._scrubber is not None and number != self._worker.loading_slot:
-                self._report_hits(self._scrubber.full_pass(model.region.name))
-                pages += model.region.pages
-        self._report_clean()
-        self._say(m.ScrubDone(request, pages))
-
-    def _report_hits(self, hits: tuple[ScrubHit, ...]) -> None:
-        for message in self._memory.page_hits(hits):
-            self._say(message)
-
-    def _report_clean(self) -> None:
-        """Tell the controller once answers are safe; in order with hits and answers."""
-        for slot, answered in self._unconfirmed.items():
-            clean = self._clean_tick(slot)
-            if answered and answered[0] < clean:
-                self._say(m.Clean(slot, clean))
-            while answered and answered[0] < clean:
-                answered.popleft()
-
-    def _clean_tick(self, slot: int) -> int:
-        if self._scrubber is None:
-            return 0
-        return min(self._scrubber.clean_tick(name) for name in self._models.regions_of(slot))
+        settled = self._models.settle(news)
+        self._say_all(settled)
+        if settled:
+            ready = self._models.ready.get(part.slot)
+            self._jobs.changed(part.slot)
+            self._updates.settled(part.slot, proven=ready is not None and ready.protected)
 
     def _beat(self, now: float) -> None:
         if now < self._beat_due_s:
@@ -334,7 +317,7 @@ class Node:
             frequency_mhz=self._readings.frequency_mhz,
             level=int(self._order.read()["level"]),
             worker_up=self._worker.up,
-            tick=self._tick,
+            tick=self._scrub.tick,
         )
         self._channel.send_note(m.encode(beat))
 

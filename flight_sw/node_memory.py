@@ -1,12 +1,13 @@
 """The node's answers to ST[06]: dump, check, scrub and repair of the board's named regions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from flight_sw.board_link import messages as m
 from flight_sw.board_models import BoardModels
+from flight_sw.board_scrub import BoardScrub
 from flight_sw.radiation import region_bytes
 from flight_sw.radiation.protected import MemoryRegion, Tier
-from flight_sw.radiation.scrub import NEVER, Scrubber, ScrubHit
+from flight_sw.radiation.scrub import NEVER
 
 READ_BYTES_MAX = 4096
 
@@ -22,11 +23,11 @@ class NodeMemory:
     def __init__(
         self,
         models: BoardModels,
-        scrubber: Scrubber | None,
+        scrub: BoardScrub,
         memory_map: Callable[[], tuple[MemoryRegion, ...]],
     ) -> None:
         self._models = models
-        self._scrubber = scrubber
+        self._scrub = scrub
         self._memory_map = memory_map
 
     def obey(
@@ -45,23 +46,18 @@ class NodeMemory:
         data = region_bytes.read(found[0], order.offset, min(order.length, READ_BYTES_MAX))
         return [m.RegionData(order.name, order.offset, data)]
 
-    def page_hits(self, hits: Iterable[ScrubHit]) -> list[m.PageHit]:
-        """What the controller learns of them: a run that starts from now on has these behind it."""
-        found = 0 if self._scrubber is None else self._scrubber.tick - 1
-        return [self._models.page_hit(hit, found) for hit in hits]
-
     def _mend(self, order: m.MendRegion, loading_slot: int | None) -> list[m.Message]:
         name = order.name.partition(":")[2]
         numbers = [n for n, model in self._models.parts.items() if model.region.name == name]
-        if not numbers or self._scrubber is None or numbers[0] == loading_slot:
+        if not numbers or self._scrub.scrubber is None or numbers[0] == loading_slot:
             return [m.RegionRefused(order.name)]
         region = self._models.parts[numbers[0]].region
         answers: list[m.Message] = []
         if order.rebuild:
-            found = self._scrubber.tick - 1
+            found = self._scrub.tick - 1
             answers += [
                 self._models.hit(name, page, Tier.REBUILT.name, 0, (NEVER, found))
                 for page in region.encode()
             ]
-        answers += self.page_hits(self._scrubber.full_pass(name))
+        answers += self._scrub.look_at(name)[1]
         return [*answers, m.RegionMended(order.name, region.pages, len(answers))]

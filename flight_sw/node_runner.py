@@ -2,11 +2,10 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flight_sw.board_models import BoardModel, region_name
+from flight_sw.board_updates import ShelfNews, ShelfOrder
 from flight_sw.devices.board_identity import is_other_board, read_identity
 from flight_sw.devices.clock import SystemClock
 from flight_sw.devices.cpu_quota import CpuQuota
@@ -19,17 +18,10 @@ from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.devices.sysfs import read_text
 from flight_sw.devices.watchdog import HardwareWatchdog, NoWatchdog, Watchdog
 from flight_sw.devices.worker_process import WorkerProcess
-from flight_sw.errors import PortError, ProfileError, StoreError
-from flight_sw.inference.bundle import VOTE_COPIES, Part, parts_of
-from flight_sw.inference.golden import GoldenCopy
-from flight_sw.inference.live_files import LoadError, map_weights, stage
-from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Manifest, read_manifest
-from flight_sw.inference.store import ModelStore
-from flight_sw.inference.worker_messages import MAX_SLOTS, LoadFailure
+from flight_sw.errors import PortError, ProfileError
+from flight_sw.model_shelf import ModelShelf
 from flight_sw.node import BoardFacts, Node, NodeInputs, NodeOutputs, Readings
 from flight_sw.profile import Profile
-from flight_sw.radiation import native
-from flight_sw.radiation.protected import ProtectedRegion
 from flight_sw.runner import Loop, draw_session, write_memory_map
 
 SERIAL_BACKLOG_MAX = 16_384
@@ -81,16 +73,18 @@ class _NodeRunner:
         self._frequency = CpuFrequency(root)
         self._control = _frequency_control(profile, root)
         self._serial_number = serial_number
-        models = _stage_models(options.models, memory.directory)
+        self._shelf = ModelShelf(options.models, memory.directory)
+        models = self._shelf.stage_all()
+        self._shelved: tuple[ShelfNews, ...] = ()
         facts = BoardFacts(
             serial_number=serial_number,
             boots=int(read_text(root / "run/vanallen/boots") or 0),
             session=draw_session(),
+            trials=self._shelf.trials,
         )
         self._node = Node(profile, models, facts)
-        live = {f"weights:{model.region.name}": model.live for model in models}
-        regions = self._node.memory_regions()
-        write_memory_map(root / "run/vanallen/regions.json", os.getpid(), regions, live)
+        self._map_file = root / "run/vanallen/regions.json"
+        self._write_map()
         self._watchdog = _watchdog(profile, root)
         self._manager = ServiceManager()
         self._serial_out = bytearray()
@@ -124,6 +118,7 @@ class _NodeRunner:
         self._opens = self._port.opens
         if reopened:
             self._serial_out.clear()
+        shelved, self._shelved = self._shelved, ()
         return NodeInputs(
             serial=serial,
             serial_reopened=reopened,
@@ -131,6 +126,7 @@ class _NodeRunner:
             worker=self._worker.read(),
             worker_alive=self._worker.alive(),
             readings=self._readings(now),
+            shelved=shelved,
         )
 
     def _readings(self, now: float) -> Readings | None:
@@ -143,6 +139,18 @@ class _NodeRunner:
             power_w=None if rail is None else rail.power_w,
             frequency_mhz=self._frequency.read_mhz(),
         )
+
+    def _write_map(self) -> None:
+        live = {f"weights:{model.region.name}": model.live for model in self._shelf.models}
+        write_memory_map(self._map_file, os.getpid(), self._node.memory_regions(), live)
+
+    def _tend_shelf(self, orders: tuple[ShelfOrder, ...]) -> None:
+        for order in orders:
+            news, models = self._shelf.carry_out(order)
+            self._shelved += (news,)
+            if models is not None:
+                self._node.adopt(order.slot, models)
+                self._write_map()
 
     def _hold_worker(self) -> None:
         if self._worker.pid is not None:
@@ -157,88 +165,13 @@ class _NodeRunner:
             self._control.set_level(outputs.level)
         if outputs.feed_watchdog:
             self._watchdog.pet()
+        self._tend_shelf(outputs.shelf)
         self._serial_out += outputs.serial
         del self._serial_out[: self._port.write(bytes(self._serial_out))]
         self._worker_out += outputs.worker
         del self._worker_out[: self._worker.write(bytes(self._worker_out))]
         if len(self._worker_out) > WORKER_BACKLOG_MAX:
             self._worker.kill()  # it reads nothing any more; the watch restarts it
-
-
-def _stage_models(store: Path, memory: Path) -> tuple[BoardModel, ...]:
-    """Copy each part of each model to shared memory; a damaged one is left out, and said so."""
-    models = ModelStore(store)
-    staged: list[BoardModel] = []
-    for slot in range(1, MAX_SLOTS + 1):
-        if models.roll_back(slot):
-            print(f"model in slot {slot} was never confirmed: rolled back", file=sys.stderr)
-    for slot, manifest in models.catalogue().items():
-        try:
-            parts = parts_of(models.directory(slot), manifest)
-            staged += [_stage(slot, part, stored, memory) for part, stored in parts.items()]
-        except LoadError as error:
-            staged = [model for model in staged if model.slot != slot]
-            print(f"model in slot {slot} left out: {error}", file=sys.stderr)
-    return tuple(staged)
-
-
-class _NativeCode:
-    """The erasure code of the native core, as the golden copy takes it."""
-
-    def encode(self, data: Sequence[bytearray], parity: Sequence[bytearray]) -> None:
-        """Fill the parity shards."""
-        native.storage_encode(data, parity)
-
-    def rebuild(self, shards: Sequence[bytearray], present: Sequence[bool], data: int) -> None:
-        """Fill the shards that are not present."""
-        if not all(present):
-            native.storage_rebuild(shards, present, data)
-
-
-def _stage(slot: int, part: Part, stored: Path, memory: Path) -> BoardModel:
-    live = memory / f"slot-{slot:02d}-{part.value}"
-    golden = GoldenCopy(stored, _NativeCode())
-    manifest = _stage_or_mend(stored, live, golden)
-    name = region_name(manifest.name, part)
-    pages = _GoldenPages(golden, manifest)
-    region = ProtectedRegion(name, map_weights(live), pages)
-    region.encode()
-    if manifest.copies < VOTE_COPIES:
-        pages.held = None  # jobs that vote pay for a second golden copy in memory
-    live_bytes = tuple((blob.offset, blob.length) for blob in manifest.computing_blobs)
-    digest = manifest.digest.hex()
-    return BoardModel(slot, manifest.name, str(live), digest, region, part, live_bytes)
-
-
-def _stage_or_mend(stored: Path, live: Path, golden: GoldenCopy) -> Manifest:
-    """Stage a part; weights that have rotted on storage come back from the golden copy."""
-    try:
-        manifest = stage(stored, live)
-    except LoadError as error:
-        if error.reason is not LoadFailure.DIGEST or not golden.exists:
-            raise
-        (stored / WEIGHTS_FILE).write_bytes(golden.read(read_manifest(stored)))
-        manifest = stage(stored, live)
-        print(f"{stored}: weights rebuilt from the golden copy", file=sys.stderr)
-    if not golden.exists:
-        golden.write((live / WEIGHTS_FILE).read_bytes())
-    return manifest
-
-
-class _GoldenPages:
-    """Pages of the golden copy: read anew from storage for each repair, unless they are held."""
-
-    def __init__(self, golden: GoldenCopy, manifest: Manifest) -> None:
-        self.held: bytes | None = golden.read(manifest)  # encoding looks at every page
-        self._golden = golden
-        self._manifest = manifest
-
-    def __call__(self, page: int) -> bytes:
-        try:
-            weights = self.held or self._golden.read(self._manifest)
-        except LoadError as error:
-            raise StoreError(str(error)) from error
-        return weights[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
 
 
 def _check_identity(profile: Profile, root: Path) -> str:

@@ -16,6 +16,7 @@ from flight_sw.dictionary.pool import OF_THE_BOARD, numbers
 from flight_sw.dictionary.reason import Reason
 from flight_sw.job_flow import JobFlow
 from flight_sw.mode import Mode
+from flight_sw.model_updates import ModelUpdates
 from flight_sw.radiation.boot_guard import BootPlan
 from flight_sw.services.board_orders import BoardOrders
 from flight_sw.services.calls import Call, Outcome, Service
@@ -112,6 +113,7 @@ class OnBoard:
         self.transfers = TransferService(self.files, identity.spacecraft, identity.boots)
         self.keys = KeyService(ring)
         self.jobs = JobFlow()
+        self.updates = ModelUpdates(self.files.content_of, self.orders)
         self.functions.models = self.jobs.models
         self.commanding = Commanding()
         self.commanding.add(self._services())
@@ -243,6 +245,7 @@ class OnBoard:
             self.transfers,
             self.keys,
             self.jobs,
+            self.updates,
         )
 
     def _restore(self) -> None:

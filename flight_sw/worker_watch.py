@@ -16,6 +16,8 @@ from flight_sw.inference.worker_messages import (
     LoadFailed,
     Ping,
     Pong,
+    Rehearse,
+    Rehearsed,
     Reply,
     ReplyDecoder,
     Run,
@@ -40,7 +42,7 @@ class Restarted:
     lost: Run | None
 
 
-WorkerNews = Loaded | LoadFailed | Done | Failed | SelfTested | Restarted
+WorkerNews = Loaded | LoadFailed | Done | Failed | SelfTested | Rehearsed | Restarted
 
 
 class WorkerWatch:
@@ -77,6 +79,7 @@ class WorkerWatch:
         self._run: Run | None = None
         self._loading: int | None = None
         self._testing: int | None = None
+        self._rehearsing: int | None = None
         self._to_load = sorted(models)
         self._started_s = self._busy_since_s = float("-inf")
         self._ping_sent_s: float | None = None
@@ -118,6 +121,16 @@ class WorkerWatch:
         self._testing, self._busy_since_s = slot, now
         self._out += encode(SelfTest(slot))
 
+    def rehearse(self, update: Rehearse, now: float) -> None:
+        """Have the worker try a model update; only while `ready`."""
+        self._rehearsing, self._busy_since_s = update.update, now
+        self._out += encode(update)
+
+    def serve(self, models: dict[int, str]) -> None:
+        """Other models from the next restart on, which is asked for."""
+        self._models = models
+        self.restart("models changed")
+
     def reload(self, slot: int) -> None:
         """Load and prove one slot again."""
         self._to_load.append(slot)
@@ -150,7 +163,19 @@ class WorkerWatch:
 
     @property
     def _busy(self) -> bool:
-        return not (self._loading is None and self._run is None and self._testing is None)
+        doing = (self._loading, self._run, self._testing, self._rehearsing)
+        return any(one is not None for one in doing)
+
+    @property
+    def _occupation(self) -> tuple[str, float]:
+        """What the worker is busy with, and for how long it may be."""
+        if self._loading is not None:
+            return "while loading", self._load_timeout_s
+        if self._rehearsing is not None:
+            return "in a rehearsal", self._load_timeout_s
+        if self._testing is not None:
+            return "in a test", self._job_timeout_s
+        return "in a job" if self._run is not None else "", self._job_timeout_s
 
     def _listen(self, received: bytes, news: list[WorkerNews]) -> str | None:
         try:
@@ -171,6 +196,10 @@ class WorkerWatch:
             if reply.slot != self._testing:
                 return
             self._testing = None
+        elif isinstance(reply, Rehearsed):
+            if reply.update != self._rehearsing:
+                return
+            self._rehearsing = None
         else:
             if self._run is None or reply.job_id != self._run.job_id:
                 return
@@ -185,13 +214,9 @@ class WorkerWatch:
             return "not running" if self.restarts < 0 else "crashed"
         if not self._up:
             return "did not start" if now - self._started_s > self._start_timeout_s else None
-        if self._loading is not None:
-            late = now - self._busy_since_s > self._load_timeout_s
-            return "hung while loading" if late else None
-        if self._testing is not None:
-            return "hung in a test" if now - self._busy_since_s > self._job_timeout_s else None
-        if self._run is not None:
-            return "hung in a job" if now - self._busy_since_s > self._job_timeout_s else None
+        doing, limit_s = self._occupation
+        if doing:
+            return f"hung {doing}" if now - self._busy_since_s > limit_s else None
         silent = self._ping_sent_s is not None and now - self._ping_sent_s > self._ping_timeout_s
         return "hung" if silent else None
 
@@ -226,5 +251,6 @@ class WorkerWatch:
         self._run = None
         self._loading = None
         self._testing = None
+        self._rehearsing = None
         self._to_load = sorted(self._models)
         self._ping_sent_s = None

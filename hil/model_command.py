@@ -1,4 +1,4 @@
-"""`vanallen model`: compile, prove and show ONNX models, shipped ones by name, others by file."""
+"""`vanallen model`: compile, prove, show and upload ONNX models, by shipped name or by file."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,18 @@ import msgspec
 import typer
 
 from flight_sw.errors import ModelError
-from hil.desk import Json
+from hil.desk import Board, Json, read_keys
 
 CALIBRATION_MAX = 256  # more inputs move the bounds hardly at all
 
-model_app = typer.Typer(help="Compile, prove and show ONNX models.", no_args_is_help=True)
+model_app = typer.Typer(help="Compile, prove, show and upload ONNX models.", no_args_is_help=True)
 
+DEFAULT_SPACE = "tcp://127.0.0.1:5540"
+Calibrate = Annotated[
+    Path | None,
+    typer.Option(help="Folder of typical inputs: adds the guarded graphs of `standard`, `high`."),
+]
+Vote = Annotated[bool, typer.Option("--vote", help="Map three copies, for `vote`.")]
 Model = Annotated[str, typer.Argument(help="Shipped model, or an .onnx file.")]
 
 
@@ -21,13 +27,8 @@ Model = Annotated[str, typer.Argument(help="Shipped model, or an .onnx file.")]
 def compile_command(
     model: Model,
     out: Annotated[Path | None, typer.Option(help="Folder to make; else NAME.compiled.")] = None,
-    calibrate: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of typical inputs: adds the guarded graphs of `standard`, `high`."
-        ),
-    ] = None,
-    vote: Annotated[bool, typer.Option("--vote", help="Map three copies, for `vote`.")] = False,
+    calibrate: Calibrate = None,
+    vote: Vote = False,
     as_json: Json = False,
 ) -> None:
     """Compile a model for this machine, with guards where calibration inputs are given."""
@@ -94,6 +95,69 @@ def show_command(model: Model, as_json: Json = False) -> None:
     typer.echo(f"  {found.weight_bytes} bytes of weights, opset {found.opset}: {operators}")
     if card is not None:
         typer.echo(f"  {card.purpose}\n  threshold {card.threshold}; card: {card.training_command}")
+
+
+@model_app.command("pack")
+def pack_command(
+    model: Model,
+    out: Annotated[Path | None, typer.Option(help="File to make; else NAME.update.")] = None,
+    calibrate: Calibrate = None,
+    vote: Vote = False,
+) -> None:
+    """Compile a model into one update file for boards with this machine's kind of processor."""
+    from flight_sw.inference.bundle import Guarding
+    from hil.applications.models import find_model
+    from hil.model_upload import SUFFIX, pack_model
+
+    source = find_model(model)
+    target = out or Path(f"{source.stem}{SUFFIX}")
+    if target.exists():
+        raise ModelError(f"{target}: exists; name another file with --out")
+    inputs = _calibration(source, calibrate) if calibrate else ()
+    data = pack_model(source, Guarding(inputs, is_voted=vote))
+    target.write_bytes(data)
+    typer.echo(f"{target}: {len(data)} bytes")
+
+
+@model_app.command("upload")
+def upload_command(
+    model: Annotated[
+        str, typer.Argument(help="Shipped model, .onnx file, or packed .update file.")
+    ],
+    slot: Annotated[int, typer.Option(help="Model slot of the board, 1 to 16.")],
+    file: Annotated[int, typer.Option(help="Empty file slot to send it through, 1 to 8.")] = 8,
+    within: Annotated[
+        float, typer.Option(min=10, max=604_800, help="Seconds on trial before it is undone.")
+    ] = 300.0,
+    keep: Annotated[
+        bool, typer.Option(help="Confirm it as soon as it serves; else send confirm-model.")
+    ] = True,
+    calibrate: Calibrate = None,
+    vote: Vote = False,
+    space: Annotated[str, typer.Option(help="Space link, as of `send`.")] = DEFAULT_SPACE,
+    board: Board = "emulated",
+    keys: Annotated[Path | None, typer.Option(help="Key file, as of `send`.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Ground counters, as of `send`.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring a model to the board in flight: sent, tried there on a known input, kept or undone."""
+    from flight_sw.inference.bundle import Guarding
+    from hil import board_files, places
+    from hil.applications.models import find_model
+    from hil.ground.client import Ground
+    from hil.model_upload import Upload, check_slots, read_update, upload
+
+    check_slots(slot, file)
+    inputs = _calibration(find_model(model), calibrate) if calibrate else ()
+    data = read_update(model, Guarding(inputs, is_voted=vote))
+    found = read_keys(keys or places.key_file())
+    profile = board_files.read_board(board)
+    lines: list[str] = []
+    say = lines.append if as_json else typer.echo
+    with Ground(space, found, state or places.ground_state(), profile) as ground:
+        upload(ground, data, Upload(slot, file, within, keep), say)
+    if as_json:
+        typer.echo(json.dumps({"slot": slot, "bytes": len(data), "kept": keep, "steps": lines}))
 
 
 def _check_target(target: Path) -> None:

@@ -70,6 +70,34 @@ class MendRegion(Message, frozen=True):
     rebuild: bool
 
 
+class OfferUpdate(Message, frozen=True):
+    """A model update for a slot is ready; the node asks for its parts with WantPart.
+
+    `digest` is its SHA-256; installed, it stays `confirm_s` seconds on trial.
+    """
+
+    update: int
+    slot: int
+    size: int
+    digest: bytes
+    confirm_s: float
+
+
+class UpdatePart(Message, frozen=True):
+    """Answer to WantPart; without data: there is no such update any more."""
+
+    update: int
+    offset: int
+    data: bytes
+
+
+class SettleTrial(Message, frozen=True):
+    """End the trial in a slot: keep what is on trial, or put back what was there before."""
+
+    slot: int
+    keep: bool
+
+
 class Identity(Message, frozen=True):
     """The first message of a node's session."""
 
@@ -101,6 +129,34 @@ class ModelRefused(Message, frozen=True):
 
     slot: int
     why: str
+
+
+class ModelGone(Message, frozen=True):
+    """The model in a slot is being replaced: ModelReady or ModelRefused follows, if it `returns`."""
+
+    slot: int
+    returns: bool
+
+
+class WantPart(Message, frozen=True):
+    """The node is ready for this part of an update."""
+
+    update: int
+    offset: int
+    length: int
+
+
+class UpdateTold(Message, frozen=True):
+    """Where an update or a trial stands; `state` is one of `dictionary.service_reports.UPDATE_STATES`.
+
+    `reason` is a value of `inference.worker_messages.UpdateFailure`, or empty.
+    """
+
+    slot: int
+    state: str
+    reason: str
+    detail: str
+    left_s: float
 
 
 class Heartbeat(Message, frozen=True):
@@ -218,12 +274,25 @@ class RegionRefused(Message, frozen=True):
 
 
 ToNode = (
-    Order | SubmitJob | CancelJob | RestartWorker | ScrubNow | ReadRegion | CheckRegion | MendRegion
+    Order
+    | SubmitJob
+    | CancelJob
+    | RestartWorker
+    | ScrubNow
+    | ReadRegion
+    | CheckRegion
+    | MendRegion
+    | OfferUpdate
+    | UpdatePart
+    | SettleTrial
 )
 ToController = (
     Identity
     | ModelReady
     | ModelRefused
+    | ModelGone
+    | WantPart
+    | UpdateTold
     | Heartbeat
     | JobResult
     | JobRefused

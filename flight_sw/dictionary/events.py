@@ -302,6 +302,25 @@ EVENTS: tuple[EventDefinition, ...] = (
         "{region} page {page} is stuck: it keeps no repair, so nothing computed with it is confirmed",
         _PAGE,
     ),
+    EventDefinition(
+        "model-on-trial",
+        Severity.INFO,
+        "Model {slot} serves on trial: confirm it within {left:.0f} s, or it is undone",
+        (_u8("slot"), _f32("left", "s")),
+    ),
+    EventDefinition("model-confirmed", Severity.INFO, "Model {slot} is kept", (_u8("slot"),)),
+    EventDefinition(
+        "model-rolled-back",
+        Severity.MEDIUM,
+        "Model {slot} on trial undone: what was there before is back",
+        (_u8("slot"),),
+    ),
+    EventDefinition(
+        "update-refused",
+        Severity.MEDIUM,
+        "Update of model {slot} refused, the model there stays: {why}",
+        (_u8("slot"), _text("why")),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

@@ -5,6 +5,7 @@ from flight_sw.dictionary.events import EVENT_NAMES
 from flight_sw.dictionary.field import Field, Kind
 from flight_sw.dictionary.parameters import PARAMETER_NAMES
 from flight_sw.dictionary.pool import POOL_NAMES
+from flight_sw.dictionary.storage_commands import FILE_SLOTS
 
 JOB_INPUT_BYTES_MAX = 60_000  # one space packet holds 65,536 bytes of data (CCSDS 133.0, 4.1.4)
 JOB_INPUT_LARGE_BYTES_MAX = 1_000_000  # by ST[13]; the board link carries 1 MiB in one message
@@ -169,6 +170,31 @@ _JOBS = (
     Command("cancel-job", 130, 2, "drop a job that has no result yet", (_JOB,), modes=WORKING),
 )
 
+_MODEL = Field("model", Kind.U8, "model slot", minimum=1, maximum=16)
+_MODELS = (
+    Command(
+        "install-model",
+        130,
+        3,
+        "bring a model update from a file slot to the board, for a trial in a model slot",
+        (
+            _MODEL,
+            Field("file", Kind.U8, "file slot", minimum=1, maximum=FILE_SLOTS),
+            Field("within", Kind.F32, "confirm or undo", "s", minimum=10, maximum=604_800),
+        ),
+        modes=WORKING,
+    ),
+    Command("confirm-model", 130, 4, "keep the model on trial in a slot", (_MODEL,), modes=WORKING),
+    Command(
+        "roll-back-model",
+        130,
+        5,
+        "put back what was there before a trial",
+        (_MODEL,),
+        modes=WORKING,
+    ),
+)
+
 PAYLOAD_COMMANDS: tuple[Command, ...] = (
     Command("ping", 17, 1, "ask for an are-you-alive report", modes=ANY_MODE),
     *_HOUSEKEEPING,
@@ -178,4 +204,5 @@ PAYLOAD_COMMANDS: tuple[Command, ...] = (
     *_TIME,
     *_PARAMETERS,
     *_JOBS,
+    *_MODELS,
 )

@@ -39,3 +39,10 @@ class Reason(Enum):
     NOT_STARTED = 30  # an optional part that the boot-loop guard has left out
     BAD_KEY = 31  # not wrapped by our master key, or keys that may not be used
     KEY_IN_USE = 32  # this key, or its id, has been here before
+    BAD_FORMAT = 33
+    FOREIGN_DATA = 34  # a model that reads files other than its own weights
+    WRONG_MACHINE = 35  # compiled for another processor or runtime
+    WRONG_ANSWER = 36  # a known input gives another answer
+    STORAGE_FAILED = 37
+    INTERRUPTED = 38
+    EMPTY = 39  # nothing was given

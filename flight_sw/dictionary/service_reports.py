@@ -10,6 +10,7 @@ from flight_sw.dictionary.storage_commands import STORES
 MONITOR_STATES = ("UNCHECKED", "INVALID", "OK", "LOW", "HIGH")
 FILE_STATES = ("EMPTY", "LOADING", "COMPLETE")
 DIRECTIONS = ("UP", "DOWN")
+UPDATE_STATES = ("REFUSED", "ON_TRIAL", "CONFIRMED", "ROLLED_BACK", "KEPT", "NO_TRIAL")
 
 _TIME = Field("time", Kind.F64, "UTC since 1970", "s")
 _STRUCTURE = Field("structure", Kind.U8)
@@ -181,6 +182,18 @@ SERVICE_REPORTS: tuple[Report, ...] = (
             Field("direction", Kind.ENUM, choices=DIRECTIONS),
             Field("progress", Kind.U32, unit="B"),
             Field("size", Kind.U32, unit="B"),
+        ),
+    ),
+    Report(
+        "model-update",
+        130,
+        135,
+        (
+            Field("slot", Kind.U8, "model slot"),
+            Field("state", Kind.ENUM, choices=UPDATE_STATES),
+            Field("reason", Kind.U16, "see Reason; 0 for none"),
+            Field("detail", Kind.TEXT),
+            Field("left", Kind.F32, "of the trial", "s"),
         ),
     ),
 )

@@ -9,7 +9,10 @@ before the next one relies on it, because a disk may keep them in another order.
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+import msgspec
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.bundle import parts_of, verify_bundle
@@ -24,6 +27,13 @@ from flight_sw.inference.worker_messages import MAX_SLOTS
 
 _CONTENT = "content-"
 _EMPTY = "empty"  # what a trial link says of a slot that held nothing
+
+
+class TrialTime(msgspec.Struct, frozen=True):
+    """What a trial has left: seconds of running time, and starts of the board that it has seen."""
+
+    left_s: float
+    starts: int = 1
 
 
 class ModelStore:
@@ -76,6 +86,22 @@ class ModelStore:
         """Whether the model in this slot has not been confirmed."""
         return self._trial(slot).is_symlink()
 
+    def trial_time(self, slot: int) -> TrialTime | None:
+        """What was last kept of a trial's time; None if nothing readable was."""
+        try:
+            return msgspec.json.decode(self._time_file(slot).read_bytes(), type=TrialTime)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    def keep_trial_time(self, slot: int, time: TrialTime) -> None:
+        """Store what the trial in this slot has left, whole or not at all."""
+        if not self.on_trial(slot):
+            return
+        part = self._time_file(slot).with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(time))
+        _sync(part)
+        part.replace(self._time_file(slot))
+
     def confirm(self, slot: int) -> bool:
         """Keep the model on trial for good; False if none was; OSError if that is not durable."""
         was = self.on_trial(slot)
@@ -103,6 +129,9 @@ class ModelStore:
     def _trial(self, slot: int) -> Path:
         return self._root / f"trial-{self.directory(slot).name}"
 
+    def _time_file(self, slot: int) -> Path:
+        return self._root / f"time-{self.directory(slot).name}.json"
+
     def remove(self, slot: int) -> None:
         """Empty a slot; an empty slot stays empty, and a trial in it ends."""
         self.directory(slot).unlink(missing_ok=True)
@@ -125,6 +154,10 @@ class ModelStore:
         """Remove contents that no slot points to: replaced ones, and those of a cut-off install."""
         links = (*self._root.glob("slot-*"), *self._root.glob("trial-slot-*"))
         used = {link.readlink().name for link in links if link.is_symlink()}
+        for slot in range(1, MAX_SLOTS + 1):
+            if not self.on_trial(slot):
+                with suppress(OSError):
+                    self._time_file(slot).unlink(missing_ok=True)
         for entry in self._root.glob(f"{_CONTENT}*"):
             if entry.is_symlink():
                 entry.unlink()

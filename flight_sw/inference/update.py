@@ -1,43 +1,43 @@
 """A model update as one file for the uplink, and its careful way into a slot.
 
-The file holds the compiled model, a known input and its answer. It is unpacked within fixed limits,
-checked against its own digests and against the model it replaces, tried on the known input, and only
-then put into its slot. There it stays on trial: unless it is confirmed, the next start rolls it back.
+The file holds the compiled model with its guarded parts, a known input and its answer. It is unpacked
+within fixed limits, checked against its own digests and against the model it replaces, tried on the
+known input, and only then put into its slot. There it stays on trial until it is confirmed.
 
-Not provided here: the transport. ST[23] brings the file into a numbered slot of the controller.
+Not provided here: the transport. ST[23] brings the file into a numbered slot of the controller, and
+`board_updates` from there to the board.
 """
 
 import zlib
-from enum import Enum, unique
 from pathlib import Path
 
 import msgspec
 
-from flight_sw.errors import ModelError, UserError
-from flight_sw.inference.bundle import verify_bundle
-from flight_sw.inference.load import LiveModel
+from flight_sw.errors import DecodeError, ModelError, UserError
+from flight_sw.inference.bundle import FOLDERS, Part, parts_of, verify_bundle
+from flight_sw.inference.graph_files import files_read
+from flight_sw.inference.live_files import LoadError
+from flight_sw.inference.load import LiveModel, load_live
 from flight_sw.inference.manifest import GRAPH_FILE, MANIFEST_FILE, WEIGHTS_FILE, Manifest
+from flight_sw.inference.prove import prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS
 from flight_sw.inference.tensors import Tensor, pack, packed_bytes, unpack
+from flight_sw.inference.worker_messages import LoadFailure, UpdateFailure
 
 FILES = (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE)  # nothing else is ever written
 UPDATE_BYTES_MAX = 4 << 20  # as uploaded: what a file slot of the controller holds
 UNPACKED_BYTES_MAX = 64 << 20  # a bomb ends here
 GRAPH_BYTES_MAX = 8 << 20
+NAME_CHARS_MAX = 48  # names go into telemetry and the memory map
 _LEVEL = 9
-_EXTERNAL = b"location"  # key of external data in an ONNX file
-
-
-@unique
-class UpdateFailure(Enum):
-    """Why an update is refused; the active model stays."""
-
-    TOO_LARGE = "too_large"  # uploaded or unpacked
-    FORMAT = "format"  # not an update file
-    DIGEST = "digest"  # files differ from their manifest
-    EXTERNAL_DATA = "external_data"  # the graph points at files other than its own weights
-    SHAPE = "shape"  # takes or answers other tensors than the model it replaces
-    ANSWER = "answer"  # the known input gives another answer
+_FAILURES = {
+    LoadFailure.FILES: UpdateFailure.FORMAT,
+    LoadFailure.DIGEST: UpdateFailure.DIGEST,
+    LoadFailure.LAYOUT: UpdateFailure.FORMAT,
+    LoadFailure.VERSION: UpdateFailure.MACHINE,
+    LoadFailure.CPU: UpdateFailure.MACHINE,
+    LoadFailure.RUNTIME: UpdateFailure.RUNTIME,
+}
 
 
 class UpdateRefused(ModelError):
@@ -48,10 +48,16 @@ class UpdateRefused(ModelError):
         self.reason = reason
 
 
-class _Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     graph: bytes
     weights: bytes
     manifest: bytes
+
+
+class _Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`parts` by name: always `plain`; `range` and `checksum` where the model is guarded."""
+
+    parts: dict[str, _Files]
     known_input: bytes
     known_answer: bytes
 
@@ -69,10 +75,18 @@ def make_update(compiled: Path, model: LiveModel, known: list[Tensor]) -> bytes:
     Raises:
         ModelError: it is larger than an upload may be.
     """
-    graph, weights, manifest = ((compiled / name).read_bytes() for name in FILES)
+    folders = {"plain": compiled} | {
+        part.value: directory
+        for part, directory in parts_of(compiled, model.manifest).items()
+        if part in FOLDERS
+    }
+    parts = {
+        name: _Files(*((directory / file).read_bytes() for file in FILES))
+        for name, directory in folders.items()
+    }
     outputs = dict(zip(model.manifest.outputs, model.run(known), strict=True))
     answer = pack([outputs[spec] for spec in model.manifest.answer_outputs])
-    update = _Update(graph, weights, manifest, pack(known), answer)
+    update = _Update(parts, pack(known), answer)
     data = zlib.compress(msgspec.msgpack.encode(update), _LEVEL)
     if len(data) > UPDATE_BYTES_MAX:
         raise ModelError(f"{compiled}: {len(data)} bytes packed; at most {UPDATE_BYTES_MAX} go up")
@@ -86,22 +100,45 @@ def open_update(data: bytes, folder: Path, active: Manifest | None) -> tuple[Man
         UpdateRefused: with the reason; nothing but `folder` was written.
     """
     update = _unpack(data)
-    if len(update.graph) > GRAPH_BYTES_MAX:
-        raise UpdateRefused(UpdateFailure.TOO_LARGE, f"a graph of {len(update.graph)} bytes")
-    _check_locations(update.graph)
+    known_parts = {"plain"} | {part.value for part in FOLDERS}
+    if "plain" not in update.parts or not known_parts.issuperset(update.parts):
+        raise UpdateRefused(UpdateFailure.FORMAT, f"parts {', '.join(sorted(update.parts))[:80]}")
+    for files in update.parts.values():
+        _check_graph(files.graph)
     folder.mkdir(mode=0o700)
-    for name, content in zip(FILES, (update.graph, update.weights, update.manifest), strict=True):
-        (folder / name).write_bytes(content)
-    try:
-        manifest = verify_bundle(folder)
-    except UserError as error:
-        raise UpdateRefused(UpdateFailure.DIGEST, str(error)) from error
+    for name, files in update.parts.items():
+        directory = folder if name == "plain" else folder / FOLDERS[Part(name)]
+        directory.mkdir(mode=0o700, exist_ok=True)
+        contents = (files.graph, files.weights, files.manifest)
+        for file, content in zip(FILES, contents, strict=True):
+            (directory / file).write_bytes(content)
+    manifest = _verified(folder)
     if active is not None and _tensors(active) != _tensors(manifest):
         raise UpdateRefused(UpdateFailure.SHAPE, "other inputs or outputs than the active model")
     sizes = packed_bytes(manifest.inputs), packed_bytes(manifest.answer_outputs)
     if sizes != (len(update.known_input), len(update.known_answer)):
         raise UpdateRefused(UpdateFailure.SHAPE, "the known input or answer has another size")
     return manifest, Known(update.known_input, update.known_answer)
+
+
+def rehearse(data: bytes, folder: Path, active: Manifest | None, min_coverage: float) -> Manifest:
+    """Open an update, load its plain part, prove it and run the known input: all but installing it.
+
+    To be done in the worker, which may crash on it.
+
+    Raises:
+        UpdateRefused: with the reason.
+    """
+    manifest, known = open_update(data, folder, active)
+    try:
+        model = load_live(folder)
+    except LoadError as error:
+        raise UpdateRefused(_FAILURES[error.reason], str(error)) from error
+    try_update(model, known)
+    proof = prove(model, folder)
+    if not proof.protectable or proof.coverage < min_coverage:
+        raise UpdateRefused(UpdateFailure.UNPROTECTED, f"{proof.coverage:.2%} proven live")
+    return manifest
 
 
 def try_update(model: LiveModel, known: Known) -> None:
@@ -121,7 +158,9 @@ def try_update(model: LiveModel, known: Known) -> None:
 
 
 def _unpack(data: bytes) -> _Update:
-    if not 0 < len(data) <= UPDATE_BYTES_MAX:
+    if not data:
+        raise UpdateRefused(UpdateFailure.EMPTY, "no bytes uploaded")
+    if len(data) > UPDATE_BYTES_MAX:
         raise UpdateRefused(UpdateFailure.TOO_LARGE, f"{len(data)} bytes uploaded")
     inflater = zlib.decompressobj()
     try:
@@ -138,19 +177,31 @@ def _unpack(data: bytes) -> _Update:
         raise UpdateRefused(UpdateFailure.FORMAT, str(error)) from error
 
 
-def _check_locations(graph: bytes) -> None:
-    """Every external tensor must lie in the weights file; protobuf is read without a parser here.
+def _check_graph(graph: bytes) -> None:
+    """Every external tensor must lie in the weights file beside the graph."""
+    if len(graph) > GRAPH_BYTES_MAX:
+        raise UpdateRefused(UpdateFailure.TOO_LARGE, f"a graph of {len(graph)} bytes")
+    try:
+        elsewhere = files_read(graph) - {WEIGHTS_FILE.encode()}
+    except DecodeError as error:
+        raise UpdateRefused(UpdateFailure.FORMAT, str(error)) from error
+    if elsewhere:
+        raise UpdateRefused(
+            UpdateFailure.EXTERNAL_DATA, f"reads {min(elsewhere)[:80]!r}, a file not its own"
+        )
 
-    A location is the key, field 1 of an entry, followed at once by the value, field 2: tag 0x12 and
-    length. The compiler writes it so; a graph that writes it otherwise is refused as well.
-    """
-    allowed = b"\x12" + bytes([len(WEIGHTS_FILE)]) + WEIGHTS_FILE.encode()
-    start = graph.find(b"\x0a\x08" + _EXTERNAL)
-    while start >= 0:
-        end = start + 2 + len(_EXTERNAL)
-        if graph[end : end + len(allowed)] != allowed:
-            raise UpdateRefused(UpdateFailure.EXTERNAL_DATA, "points at a file that is not its own")
-        start = graph.find(b"\x0a\x08" + _EXTERNAL, end)
+
+def _verified(folder: Path) -> Manifest:
+    try:
+        manifest = verify_bundle(folder)
+    except LoadError as error:
+        raise UpdateRefused(_FAILURES[error.reason], str(error)) from error
+    except UserError as error:  # a guarded part that takes or answers other tensors
+        raise UpdateRefused(UpdateFailure.SHAPE, str(error)) from error
+    name = manifest.name
+    if not 0 < len(name) <= NAME_CHARS_MAX or not name.replace("-", "").replace("_", "").isalnum():
+        raise UpdateRefused(UpdateFailure.FORMAT, f"name {name[:NAME_CHARS_MAX]!r}")
+    return manifest
 
 
 def _tensors(manifest: Manifest) -> tuple[object, object]:

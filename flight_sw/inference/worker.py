@@ -20,12 +20,14 @@ from typing import assert_never
 import numpy as np
 import onnxruntime as ort
 
-from flight_sw.errors import DecodeError
+from flight_sw.errors import DecodeError, ModelError
 from flight_sw.inference.live_files import LoadError
 from flight_sw.inference.load import LiveModel, load_live, split_off_kib, split_residual
+from flight_sw.inference.manifest import read_manifest
 from flight_sw.inference.prove import proof_inputs, prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
 from flight_sw.inference.tensors import Tensor, pack, unpack
+from flight_sw.inference.update import UpdateRefused, rehearse
 from flight_sw.inference.worker_messages import (
     MAX_LOADED,
     MAX_MESSAGE_BYTES,
@@ -37,6 +39,8 @@ from flight_sw.inference.worker_messages import (
     LoadFailure,
     Ping,
     Pong,
+    Rehearse,
+    Rehearsed,
     Reply,
     Request,
     RequestDecoder,
@@ -44,6 +48,7 @@ from flight_sw.inference.worker_messages import (
     RunFailure,
     SelfTest,
     SelfTested,
+    UpdateFailure,
     encode,
 )
 
@@ -85,6 +90,8 @@ class Worker:
                 return self._run(request)
             case SelfTest():
                 return self._self_test(request)
+            case Rehearse():
+                return _rehearse(request)
             case Ping():
                 return Pong(request.n)
             case _:
@@ -158,6 +165,21 @@ class Worker:
         if len(data) > MAX_MESSAGE_BYTES // 2:
             return Failed(request.job_id, RunFailure.RUNTIME, f"output of {len(data)} bytes")
         return Done(request.job_id, data, elapsed_s)
+
+
+def _rehearse(request: Rehearse) -> Rehearsed:
+    """An update is tried beside the models that serve; it takes no place among them."""
+    folder = Path(request.folder)
+    try:
+        active = read_manifest(Path(request.active_dir)) if request.active_dir else None
+        rehearse(Path(request.file).read_bytes(), folder, active, request.min_coverage)
+    except UpdateRefused as error:
+        return Rehearsed(request.update, error.reason, str(error))
+    except (OSError, ModelError) as error:
+        return Rehearsed(request.update, UpdateFailure.STORAGE, one_line(error))
+    except RUNTIME_ERRORS as error:
+        return Rehearsed(request.update, UpdateFailure.RUNTIME, one_line(error))
+    return Rehearsed(request.update)
 
 
 def _serve(worker: Worker, replies: int) -> int:

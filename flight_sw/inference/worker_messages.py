@@ -47,6 +47,26 @@ class LoadFailure(Enum):
     RUNTIME = "runtime"  # onnxruntime raised
 
 
+@unique
+class UpdateFailure(Enum):
+    """Why a model update is refused; the active model stays."""
+
+    EMPTY = "empty"  # no bytes were uploaded
+    TOO_LARGE = "too_large"  # uploaded or unpacked
+    FORMAT = "format"  # not an update file
+    DIGEST = "digest"  # files differ from their manifest, or the upload from its digest
+    EXTERNAL_DATA = "external_data"  # the graph points at files other than its own weights
+    SHAPE = "shape"  # takes or answers other tensors than the model it replaces
+    MACHINE = "machine"  # compiled for another onnxruntime or processor
+    RUNTIME = "runtime"  # onnxruntime refuses it
+    ANSWER = "answer"  # the known input gives another answer
+    UNPROTECTED = "unprotected"  # too little of its weights is proven live
+    CRASHED = "crashed"  # the worker died or hung on it
+    STORAGE = "storage"  # the board cannot store it
+    BUSY = "busy"  # another update is under way, or a model is on trial there
+    INTERRUPTED = "interrupted"  # board or controller restarted on the way
+
+
 class TensorSpec(msgspec.Struct, frozen=True):
     """One input or output: its name, numpy dtype name and fixed shape."""
 
@@ -80,6 +100,19 @@ class SelfTest(msgspec.Struct, frozen=True, tag="self_test"):
     """Node to worker: run the known input of a slot and look at its mapping."""
 
     slot: int
+
+
+class Rehearse(msgspec.Struct, frozen=True, tag="rehearse"):
+    """Node to worker: unpack the update in `file` into `folder`, check it, prove it, try it once.
+
+    `active_dir` holds the model that it would replace; empty for none.
+    """
+
+    update: int
+    file: str
+    folder: str
+    active_dir: str
+    min_coverage: float
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
@@ -137,14 +170,22 @@ class SelfTested(msgspec.Struct, frozen=True, tag="self_tested"):
     private_dirty_kib: int
 
 
+class Rehearsed(msgspec.Struct, frozen=True, tag="rehearsed"):
+    """Worker to node: the update would work, or why not."""
+
+    update: int
+    reason: UpdateFailure | None = None
+    detail: str = ""
+
+
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
     """Worker to node: alive and reading its pipe."""
 
     n: int
 
 
-Request = Load | Run | SelfTest | Ping
-Reply = Loaded | LoadFailed | Done | Failed | SelfTested | Pong
+Request = Load | Run | SelfTest | Rehearse | Ping
+Reply = Loaded | LoadFailed | Done | Failed | SelfTested | Rehearsed | Pong
 
 _ENCODER = msgspec.msgpack.Encoder()
 

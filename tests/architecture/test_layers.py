@@ -19,14 +19,17 @@ PARTS = tuple(
     for part in (
         "board_jobs",
         "board_models",
+        "board_scrub",
         "board_self_test",
         "board_side",
+        "board_updates",
         "board_watch",
         "commanding",
         "downlink",
         "job_flow",
         "key_change",
         "link_profile",
+        "model_updates",
         "node_memory",
         "on_board",
         "own_memory",
@@ -54,6 +57,7 @@ ORDER: tuple[frozenset[str], ...] = (
         {
             "hil.campaign",
             "hil.model_proof",
+            "hil.model_upload",
             "hil.scenario",
             "hil.shipped_slots",
             "hil.governors",
@@ -75,7 +79,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"hil.board_files", "hil.environment", "hil.kernel", "hil.places"}),
     frozenset({"flight_sw.__main__"}),
     frozenset({"flight_sw.controller_runner", "flight_sw.node_runner"}),
-    frozenset({"flight_sw.runner"}),
+    frozenset({"flight_sw.model_shelf", "flight_sw.runner"}),
     frozenset({"flight_sw.controller", "flight_sw.node", *PARTS}),
     frozenset(
         {

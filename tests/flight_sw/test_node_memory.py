@@ -5,11 +5,11 @@ import pytest
 
 from flight_sw.board_link import messages as m
 from flight_sw.board_models import BoardModel, BoardModels
+from flight_sw.board_scrub import BoardScrub
 from flight_sw.node_memory import NodeMemory
 from flight_sw.radiation import region_bytes
 from flight_sw.radiation.native import PAGE_BYTES, address_of, aligned_bytes, crc32c
 from flight_sw.radiation.protected import MemoryRegion, ProtectedRegion
-from flight_sw.radiation.scrub import Scrubber
 
 PAGES = 4
 NAME = "weights:model"
@@ -34,7 +34,7 @@ def memory(golden, live):
     )
     region.encode()
     models = BoardModels([BoardModel(1, "model", "/live", "ab" * 32, region)], 0.99)
-    return NodeMemory(models, Scrubber([region]), region.memory_regions)
+    return NodeMemory(models, BoardScrub(models), region.memory_regions)
 
 
 def test_dump_and_check_read_the_live_bytes(memory, golden):

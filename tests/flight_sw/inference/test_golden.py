@@ -9,7 +9,7 @@ from flight_sw.inference.golden import DATA, FOLDER, PARITY, GoldenCopy
 from flight_sw.inference.live_files import LoadError
 from flight_sw.inference.manifest import WEIGHTS_FILE, read_manifest
 from flight_sw.inference.store import ModelStore
-from flight_sw.node_runner import _NativeCode, _stage_models
+from flight_sw.model_shelf import ModelShelf, _NativeCode
 
 
 @pytest.fixture
@@ -69,13 +69,13 @@ def test_weights_that_rot_on_storage_are_rebuilt_at_the_next_start(compiled, tmp
     """A slot with a damaged file flies again, and the file is whole again."""
     store = ModelStore(tmp_path / "store")
     store.install(compiled("telemetry-anomaly"), 1)
-    (first,) = _stage_models(tmp_path / "store", tmp_path / "boot1")
+    (first,) = ModelShelf(tmp_path / "store", tmp_path / "boot1").stage_all()
     file = store.directory(1) / WEIGHTS_FILE
     right = file.read_bytes()
     weights = np.frombuffer(right, np.uint8).copy()
     weights[100:200] ^= 255
     weights.tofile(file)
-    (second,) = _stage_models(tmp_path / "store", tmp_path / "boot2")
+    (second,) = ModelShelf(tmp_path / "store", tmp_path / "boot2").stage_all()
     assert second.digest == first.digest
     assert file.read_bytes() == right
 
@@ -84,7 +84,7 @@ def test_a_page_comes_back_from_storage_when_nothing_else_can_mend_it(compiled, 
     """More flips in a group of pages than parity can bear."""
     store = ModelStore(tmp_path / "store")
     store.install(compiled("telemetry-anomaly"), 1)
-    (model,) = _stage_models(tmp_path / "store", tmp_path / "boot")
+    (model,) = ModelShelf(tmp_path / "store", tmp_path / "boot").stage_all()
     live = np.memmap(f"{model.directory}/{WEIGHTS_FILE}", np.uint8, "r+")
     right = live.copy()
     for page in range(4):

@@ -1,19 +1,27 @@
 """A model update either is what it says, or the active model stays."""
 
+import contextlib
 import zlib
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_sw.errors import ModelError
+from flight_sw.errors import DecodeError, ModelError
 from flight_sw.inference import update
+from flight_sw.inference.graph_files import files_read
 from flight_sw.inference.live_files import stage
 from flight_sw.inference.load import load_live
-from flight_sw.inference.manifest import WEIGHTS_FILE, read_manifest
+from flight_sw.inference.manifest import (
+    GRAPH_FILE,
+    WEIGHTS_FILE,
+    cpu_fingerprint,
+    read_manifest,
+)
 from flight_sw.inference.prove import proof_inputs
 from flight_sw.inference.store import ModelStore
 from flight_sw.inference.update import (
@@ -21,6 +29,7 @@ from flight_sw.inference.update import (
     UpdateRefused,
     make_update,
     open_update,
+    rehearse,
     try_update,
 )
 
@@ -35,9 +44,12 @@ def made(compiled, live_dir):
 
 
 def _changed(data, **fields):
-    plain = msgspec.msgpack.decode(zlib.decompress(data))
-    change = {name: f(plain[name]) for name, f in fields.items()}
-    return zlib.compress(msgspec.msgpack.encode(plain | change))
+    """The update with some fields, or files of its plain part, changed by functions."""
+    whole = msgspec.msgpack.decode(zlib.decompress(data))
+    for name, change in fields.items():
+        place = whole if name in whole else whole["parts"]["plain"]
+        place[name] = change(place[name])
+    return zlib.compress(msgspec.msgpack.encode(whole))
 
 
 def _reason(data, folder, active=None):
@@ -71,10 +83,11 @@ def test_a_bomb_ends_at_the_limit(tmp_path, monkeypatch):
     assert not (tmp_path / "n").exists()
 
 
-@pytest.mark.parametrize("data", [b"", bytes(update.UPDATE_BYTES_MAX + 1)])
-def test_uploads_of_no_or_too_many_bytes_are_refused(data, tmp_path):
+def test_uploads_of_no_or_too_many_bytes_are_refused(tmp_path):
     """Before anything is unpacked."""
-    assert _reason(data, tmp_path / "n") is UpdateFailure.TOO_LARGE
+    assert _reason(b"", tmp_path / "n") is UpdateFailure.EMPTY
+    too_many = bytes(update.UPDATE_BYTES_MAX + 1)
+    assert _reason(too_many, tmp_path / "n") is UpdateFailure.TOO_LARGE
 
 
 def test_damaged_weights_are_refused(made, tmp_path):
@@ -83,17 +96,96 @@ def test_damaged_weights_are_refused(made, tmp_path):
     assert _reason(data, tmp_path / "n") is UpdateFailure.DIGEST
 
 
-def test_external_data_elsewhere_is_refused(made, tmp_path):
+@pytest.mark.parametrize("other", ["/etc/passwd", "../w.bin", "o.onnx", ""])
+def test_external_data_elsewhere_is_refused(made, tmp_path, other):
     """A graph may read its own weights file and no other."""
-    own, other = WEIGHTS_FILE.encode(), b"/etc/passwd"
-    field = b"\x0a\x08location\x12"
-    data = _changed(
-        made[0],
-        graph=lambda g: g.replace(
-            field + bytes([len(own)]) + own, field + bytes([len(other)]) + other, 1
-        ),
-    )
+
+    def point_elsewhere(graph):
+        proto = onnx.load_from_string(graph)
+        tensor = next(t for t in proto.graph.initializer if t.external_data)
+        next(e for e in tensor.external_data if e.key == "location").value = other
+        return proto.SerializeToString()
+
+    data = _changed(made[0], graph=point_elsewhere)
     assert _reason(data, tmp_path / "n") is UpdateFailure.EXTERNAL_DATA
+    assert not (tmp_path / "n").exists()
+
+
+def test_the_last_of_two_locations_counts(made, tmp_path):
+    """As in protobuf: a good name first does not hide a bad one behind it."""
+
+    def twice(graph):
+        proto = onnx.load_from_string(graph)
+        tensor = next(t for t in proto.graph.initializer if t.external_data)
+        entry = next(e for e in tensor.external_data if e.key == "location")
+        good = entry.SerializeToString()
+        bad = good + b"\x12\x07../evil"
+        whole = proto.SerializeToString()
+        # Both lengths above the entry fit one byte, so only the entry itself is tried here.
+        at = whole.find(bytes([0x6A, len(good)]) + good)
+        assert at > 0
+        assert files_read(bytes([0x6A, len(bad)]) + bad) == set()  # no tensor at the top level
+        tensor_bytes = bytes([0x6A, len(bad)]) + bad
+        graph_bytes = b"\x2a" + bytes([len(tensor_bytes)]) + tensor_bytes
+        return whole + b"\x3a" + bytes([len(graph_bytes)]) + graph_bytes
+
+    data = _changed(made[0], graph=twice)
+    assert _reason(data, tmp_path / "n") is UpdateFailure.EXTERNAL_DATA
+
+
+def test_a_location_in_a_branch_or_behind_a_long_tag_is_found():
+    """Wherever a tensor may stand, and however its length is written."""
+    entry = b"\x0a\x88\x00location" + b"\x12\x01x"  # 8 as two bytes
+    tensor = b"\x6a" + bytes([len(entry)]) + entry
+    attribute_graph = b"\x2a" + bytes([len(tensor)]) + tensor
+    attribute = b"\x32" + bytes([len(attribute_graph)]) + attribute_graph
+    node = b"\x2a" + bytes([len(attribute)]) + attribute
+    graph = b"\x0a" + bytes([len(node)]) + node
+    assert files_read(b"\x3a" + bytes([len(graph)]) + graph) == {b"x"}
+
+
+@pytest.mark.parametrize("name", ["hotspot", "transformer"])
+def test_the_walk_agrees_with_the_onnx_library(name, sources, compiled):
+    """On models with and without external data."""
+    assert files_read(sources[name].read_bytes()) == set()
+    graph = (compiled(name) / GRAPH_FILE).read_bytes()
+    proto = onnx.load_from_string(graph)
+    named = {
+        e.value for t in proto.graph.initializer for e in t.external_data if e.key == "location"
+    }
+    assert files_read(graph) == {value.encode() for value in named} == {WEIGHTS_FILE.encode()}
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60))
+def test_the_walk_ends_with_names_or_a_decode_error(data):
+    """Any bytes."""
+    with contextlib.suppress(DecodeError):
+        files_read(data)
+
+
+def test_a_name_that_is_no_word_is_refused(made, tmp_path):
+    """It goes into telemetry and the memory map."""
+    data = _changed(made[0], manifest=lambda m: m.replace(b"telemetry-anomaly", b"../../etc", 1))
+    assert _reason(data, tmp_path / "n") is UpdateFailure.FORMAT
+
+
+def test_a_rehearsal_refuses_another_machine(made, tmp_path):
+    """A model compiled for another processor would run unprotected in silence."""
+    data = _changed(
+        made[0], manifest=lambda m: m.replace(cpu_fingerprint().encode(), b"armv9+sve9", 1)
+    )
+    with pytest.raises(UpdateRefused) as refused:
+        rehearse(data, tmp_path / "n", None, 0.99)
+    assert refused.value.reason is UpdateFailure.MACHINE
+
+
+def test_a_rehearsal_passes_a_good_update(made, tmp_path):
+    """Opened, loaded, tried and proven."""
+    assert rehearse(made[0], tmp_path / "n", None, 0.99).name == "telemetry-anomaly"
+    with pytest.raises(UpdateRefused) as refused:
+        rehearse(made[0], tmp_path / "m", None, 1.01)
+    assert refused.value.reason is UpdateFailure.UNPROTECTED
 
 
 def test_other_shapes_than_those_of_the_active_model_are_refused(made, compiled, tmp_path):
