@@ -36,7 +36,7 @@ from flight_sw.space_link.packet import BarePacket, Telecommand
 BOARD_BYTES_MAX = 16_384
 SPACE_BYTES_MAX = 262_144  # what a space link that names no limit takes in a step
 REFUSALS_PERIOD_S = 1.0
-FRAME_PAUSE_S = 5.0  # a frame that pauses longer than this will not end
+FRAME_PAUSE_S = 4.0  # a frame that pauses longer than this will not end (attack A17)
 STABLE_S = 60.0  # a boot that has held for so long starts all that was left out
 COUNTERS_RETRY_S = 1.0
 PROOF_S = 10.0  # and if it holds with that too, it was a good one

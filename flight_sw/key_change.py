@@ -15,11 +15,12 @@ from flight_sw.services.st131_keys import KeyService
 from flight_sw.space_link.key_ring import RECORD_NAME
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.link import TcReceiver
-from flight_sw.space_link.sdls import SdlsReceiver, SdlsSender
+from flight_sw.space_link.sdls import COUNTER_END, SdlsReceiver, SdlsSender
 from flight_sw.space_link.tm_link import TM_SENDER_BLOCK
 from flight_sw.store.counters import ceiling_name
 
 RETRY_S = 1.0
+WORN_FROM = COUNTER_END - (1 << 32)  # years of telemetry before a key is used up
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class KeyChange:
         self._standby: Ends | None = None
         self._durable = self._offered = service.ring.revision
         self._retry_s = float("-inf")
+        self._worn_told = False
         self._events: list[Happening] = []
         if service.ring.pending is not None:
             self._stand_by(service.ring.pending, pending_ceilings)
@@ -91,6 +93,7 @@ class KeyChange:
 
     def take_events(self) -> list[Happening]:
         """What happened since the last call."""
+        self._tell_wear()
         events, self._events = self._events, []
         return events + self._service.take_events()
 
@@ -114,6 +117,13 @@ class KeyChange:
             self._stand_by(ring.pending, (0, 0))
         return changes
 
+    def _tell_wear(self) -> None:
+        """Once per key and boot, long before its counter ends and nothing more can pass."""
+        next_counter = max(self._active.tc.next_counter, self._active.tm.next_counter)
+        if next_counter >= WORN_FROM and not self._worn_told:
+            self._worn_told = True
+            self._events.append(happening("key-worn-out", key=self._active.keys.tc.key_id))
+
     def _stand_by(self, keys: KeySet, ceilings: tuple[int, int]) -> None:
         receiver = SdlsReceiver(keys.tc, ceilings[0])
         sender = SdlsSender(keys.tm, ceilings[1], TM_SENDER_BLOCK)
@@ -127,4 +137,5 @@ class KeyChange:
         self._downlink.change_key(standby.tm)
         self._active, self._standby = standby, None
         self._service.standby = None
+        self._worn_told = False
         self._events.append(happening("keys-changed", key=standby.keys.tc.key_id))

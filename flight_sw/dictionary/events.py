@@ -321,6 +321,12 @@ EVENTS: tuple[EventDefinition, ...] = (
         "Update of model {slot} refused, the model there stays: {why}",
         (_u8("slot"), _text("why")),
     ),
+    EventDefinition(
+        "key-worn-out",
+        Severity.HIGH,
+        "A counter of keys {key} nears its end: change the keys",
+        (_u16("key"),),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

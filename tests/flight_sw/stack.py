@@ -133,8 +133,10 @@ class ScriptedWorker:
 class Stack:
     """Ground, controller, node and worker on one virtual clock."""
 
-    def __init__(self, storage: Storage | None = None, now: float = 0.0) -> None:
-        self.profile = emulated_profile()
+    def __init__(
+        self, storage: Storage | None = None, now: float = 0.0, profile: Profile | None = None
+    ) -> None:
+        self.profile = emulated_profile() if profile is None else profile
         self.keys = reserved_test_keys()
         self.now = now
         self.connections: tuple[int, ...] = (1,)
@@ -192,6 +194,11 @@ class Stack:
         if keys.tc.key_id == self.keys.tc.key_id:
             return self.counters[TC_CEILING], self.counters[TM_CEILING]
         return tuple(self.counters.get(ceiling_name(key), 0) for key in (keys.tc, keys.tm))
+
+    def _keep(self, counters: dict[str, int]) -> dict[str, int]:
+        """Make counters durable; those that are."""
+        self.counters.update(counters)
+        return counters
 
     def boot_board(self) -> None:
         """A node with fresh weights from the golden copy, and a worker not started yet."""
@@ -297,8 +304,7 @@ class Stack:
         outputs, wake_at = self.controller.step(self.now, inputs)
         assert wake_at >= self.now
         self._saved = self._records.save(outputs.records)
-        self._stored = {} if self.counters_fail else outputs.counters
-        self.counters.update(self._stored)
+        self._stored = {} if self.counters_fail else self._keep(outputs.counters)
         self._to_node += outputs.board
         if outputs.supply != SupplyOrder():
             self.supply.append(outputs.supply)
