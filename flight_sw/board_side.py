@@ -208,8 +208,13 @@ class BoardSide:
 
     def _take_news(self, message: m.ToController) -> None:
         match message:
-            case m.Identity(board=board, boots=boots):
-                self._raise("board-up", name=board, boots=boots)
+            case m.Identity():
+                self._raise(
+                    "board-up",
+                    name=message.board,
+                    serial_number=message.serial_number,
+                    boots=message.boots,
+                )
             case m.ModelRefused(slot=slot, why=why):
                 self._raise("model-refused", slot=slot, why=why)
             case m.ModelGone():

@@ -7,7 +7,7 @@ names file, line and field. Flight code reads everything but two sections: `emul
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
@@ -219,20 +219,32 @@ def profile_problems(text: str, source: str) -> list[str]:
 
     What depends on several values is looked at only once each of them is right by itself.
     """
+    data, found = section_problems(text, source, Profile)
+    if not found:
+        found = list(_limit_problems(msgspec.convert(data, Profile, strict=True), source))
+    return found
+
+
+def section_problems(text: str, source: str, kind: type) -> tuple[Any, list[str]]:
+    """What YAML text holds, and everything that is wrong with it as `kind`, field by field.
+
+    Each problem reads `file:line: field: what`; values are not checked against one another.
+    """
     try:
         tree = yaml.compose(text, Loader=yaml.CSafeLoader)
         data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 the safe C loader
     except (yaml.YAMLError, ValueError) as error:
-        return [f"{source}: not valid YAML: {_one_line(error)}"]
+        return None, [f"{source}: not valid YAML: {_one_line(error)}"]
     if not isinstance(data, dict):
-        return [f"{source}: expected `key: value` lines, found {_kind_of(data)}"]
+        return data, [f"{source}: expected `key: value` lines, found {_kind_of(data)}"]
     found = list(_repeated_keys(tree, source))
-    found += [
-        _explain(message, source, tree, Profile) for message in _field_problems(data, Profile, "$")
-    ]
-    if not found:
-        found = list(_limit_problems(msgspec.convert(data, Profile, strict=True), source))
-    return found
+    found += [_explain(message, source, tree, kind) for message in _field_problems(data, kind, "$")]
+    return data, found
+
+
+def line_of(text: str, keys: list[str]) -> int:
+    """Line (from 1) of the deepest of these nested keys that valid YAML text has."""
+    return _line_of(yaml.compose(text, Loader=yaml.CSafeLoader), keys)
 
 
 def _field_problems(data: dict[Any, Any], kind: type, path: str) -> Iterator[str]:
@@ -250,6 +262,11 @@ def _field_problems(data: dict[Any, Any], kind: type, path: str) -> Iterator[str
         if section is not None and isinstance(data[name], dict):
             yield from _field_problems(data[name], section, f"{path}.{name}")
             continue
+        section = _section_of_each(field.type)
+        if section is not None and isinstance(data[name], dict):
+            for key, value in data[name].items():
+                yield from _entry_problems(value, section, f"{path}.{name}.{key}")
+            continue
         try:
             msgspec.convert(data[name], field.type, strict=True)
         except msgspec.ValidationError as error:
@@ -259,10 +276,24 @@ def _field_problems(data: dict[Any, Any], kind: type, path: str) -> Iterator[str
 
 def _section_of(kind: Any) -> type | None:
     """The section that a field holds, also where it may be left out."""
+    if get_origin(kind) is dict:
+        return None
     choices = (kind, *get_args(kind))
     return next(
         (one for one in choices if isinstance(one, type) and issubclass(one, Section)), None
     )
+
+
+def _section_of_each(kind: Any) -> type | None:
+    """The section that each entry of a mapping field holds."""
+    return _section_of(get_args(kind)[1]) if get_origin(kind) is dict else None
+
+
+def _entry_problems(value: Any, section: type, path: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from _field_problems(value, section, path)
+    else:
+        yield f"Expected `object`, got {_kind_of(value)} - at `{path}`"
 
 
 def _repeated_keys(node: yaml.Node | None, source: str) -> Iterator[str]:
@@ -316,13 +347,17 @@ def _explain(message: str, source: str, tree: yaml.Node | None, kind: type) -> s
 
 
 def _suggestion(unknown: str, kind: type, keys: list[str]) -> str:
+    each: type | None = None
     for key in keys:
+        if each is not None:  # the key is a name of the file's own
+            kind, each = each, None
+            continue
         field = next((f for f in msgspec.structs.fields(kind) if f.name == key), None)
-        if field is None or not (
-            isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
-        ):
+        inner = None if field is None else _section_of(field.type)
+        each = None if field is None or inner is not None else _section_of_each(field.type)
+        if inner is None and each is None:
             return "; remove it"
-        kind = field.type
+        kind = inner or kind
     known = [field.name for field in msgspec.structs.fields(kind)]
     near = difflib.get_close_matches(unknown, known, n=1)
     return f"; did you mean `{near[0]}`?" if near else f"; known keys: {', '.join(known)}"

@@ -1,0 +1,212 @@
+"""The boards of a rig, from one YAML file: what each is, where it is plugged in, how it gets power.
+
+    boards:
+      pi5-01:
+        profile: raspberry-pi-5
+        port: {by_id: usb-FTDI_FT232R_A50285BI-if00-port0, baud: 921600}
+        serial_number: "10000000abcdef01"        # compared with what the board says of itself
+        fixtures: [ina219]                       # what is wired to it
+        power: {cycle: "uhubctl -l 1-1 -p 2 -a cycle"}
+        flash: {command: "vanallen board install --profile raspberry-pi-5 --host pi@{name}"}
+        tags: {room: lab2}
+        notes: shelf B
+      emu-1:
+        profile: emulated
+        port: {pty: auto}
+
+Read as strictly as a board profile, and to the end: whoever writes an inventory wants every mistake at
+once. A board without hardware (`pty: auto`) is an entry like any other.
+"""
+
+import zlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from flight_sw.errors import ProfileError, UserError
+from flight_sw.profile import Profile, Section, section_problems
+from hil.board_files import find_board, read_board
+from hil.rig.board_section import rig_section
+from hil.rig.inventory_rules import problems_between
+
+Words = tuple[str, ...]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+
+
+class InventoryError(UserError):
+    """An inventory cannot be used; one line for each thing that is wrong with it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class PortSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the board is plugged in: exactly one of the names, for `baud` the profile's if None.
+
+    Args:
+        by_id, by_path: a name in /dev/serial/by-id or by-path.
+        path: any other device that keeps its name, such as /dev/ttyAMA0.
+        url: `socket://host:port`; for the space link also `tcp://` and `udp://`.
+        pty: `auto` for a board that is emulated on this machine.
+        labgrid: a file written by `labgrid-client export --format json`.
+        console: which of several consoles in that file.
+    """
+
+    by_id: str | None = None
+    by_path: str | None = None
+    path: str | None = None
+    url: str | None = None
+    pty: Literal["auto"] | None = None
+    labgrid: str | None = None
+    console: str | None = None
+    baud: Annotated[int, msgspec.Meta(ge=1200, le=4_000_000)] | None = None
+
+
+class PowerSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Commands that switch the supply: `cycle` alone, or `switch_off` and `switch_on` with a pause.
+
+    (YAML reads a bare `on` or `off` as a truth value, so the keys are longer.)
+    """
+
+    cycle: str | None = None
+    switch_off: str | None = None
+    switch_on: str | None = None
+    off_s: Seconds = 3.0
+    timeout_s: Seconds = 60.0
+
+
+class FlashSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How our software gets onto the board; `check` prints the version that is there."""
+
+    command: str
+    check: str | None = None
+    timeout_s: Seconds = 600.0
+
+
+class BoardSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One board.
+
+    Args:
+        profile: a shipped profile's name, or a file.
+        link: what its port carries: the board link, with the controller on this machine, or the
+            space link of a board that runs both; then `keys` names the key file.
+        serial_number: what the board must say of itself.
+        fixtures: what is wired to it, by names of your own; tests ask for them.
+        seed: of an emulated board: start of its chance, and its serial number follows from it.
+    """
+
+    profile: str
+    port: PortSection
+    link: Literal["board", "space"] = "board"
+    keys: str | None = None
+    serial_number: str | None = None
+    fixtures: Words = ()
+    power: PowerSection | None = None
+    flash: FlashSection | None = None
+    tags: dict[str, str] = {}
+    notes: str = ""
+    seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class InventoryFile(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    boards: dict[str, BoardSection]
+
+
+class BoardEntry(msgspec.Struct, frozen=True):
+    """One board as the rig uses it: its entry, its profile, and where relative files start."""
+
+    name: str
+    section: BoardSection
+    profile: Profile
+    profile_file: Path
+    folder: Path
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether the rig starts the board itself."""
+        return self.section.port.pty is not None
+
+    @property
+    def emulator(self) -> str:
+        """What computes when it is emulated: `process`, `qemu-pi`, or `none` for a real board."""
+        return rig_section(self.profile).emulator if self.is_emulated else "none"
+
+    @property
+    def seed(self) -> int:
+        """Start of all chance in an emulated board; by its name if the inventory gives none."""
+        given = self.section.seed
+        return zlib.crc32(self.name.encode()) if given is None else given
+
+    def matches(self, selector: str) -> bool:
+        """Whether `NAME` or `tag=value` means this board."""
+        tag, equals, value = selector.partition("=")
+        return self.section.tags.get(tag) == value if equals else self.name == selector
+
+
+def emulated_entry(name: str = "emulated") -> BoardEntry:
+    """The emulated board that needs no inventory."""
+    section = BoardSection(profile="emulated", port=PortSection(pty="auto"), seed=1)
+    return BoardEntry(name, section, read_board("emulated"), find_board("emulated"), Path.cwd())
+
+
+def read_inventory(path: Path) -> tuple[BoardEntry, ...]:
+    """Every board of a file, in its order.
+
+    Raises:
+        InventoryError: with every problem as `file:line: field: what`.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise InventoryError([f"{path}: cannot read the inventory: {reason}"]) from error
+    data, found = section_problems(text, str(path), InventoryFile)
+    if data is None and not found:
+        found = [f"{path}:1: boards: no boards; write at least one"]
+    if found:
+        raise InventoryError(found)
+    inventory = msgspec.convert(data, InventoryFile, strict=True)
+    found = problems_between(inventory.boards, text, path)
+    if found:
+        raise InventoryError(found)
+    folder = path.absolute().parent
+    return tuple(_entry(name, section, folder) for name, section in inventory.boards.items())
+
+
+def chosen(entries: tuple[BoardEntry, ...], selectors: list[str]) -> tuple[BoardEntry, ...]:
+    """The boards that any of the selectors means; all without selectors.
+
+    Raises:
+        UserError: a selector means no board.
+    """
+    for selector in selectors:
+        if not any(entry.matches(selector) for entry in entries):
+            names = ", ".join(entry.name for entry in entries)
+            raise UserError(f"--hil-board {selector}: no such board or tag; there are: {names}")
+    if not selectors:
+        return entries
+    return tuple(one for one in entries if any(one.matches(selector) for selector in selectors))
+
+
+def _entry(name: str, section: BoardSection, folder: Path) -> BoardEntry:
+    file = profile_file(section.profile, folder)
+    return BoardEntry(name, section, read_board(str(file)), file, folder)
+
+
+def profile_file(name: str, folder: Path) -> Path:
+    """The profile's file; a file's name counts from the inventory's own folder.
+
+    Raises:
+        ProfileError: there is none.
+    """
+    beside = folder / name
+    if beside.is_file():
+        return beside
+    try:
+        return find_board(name)
+    except ProfileError as error:
+        raise ProfileError(str(error).replace(" (or give a .yaml file)", "")) from error
