@@ -46,7 +46,9 @@ class Child:
         return self._process.poll()
 
     def stop(self, patience_s: float = STOP_S) -> None:
-        """Ask the group to end, then end it; stopped members of the group too."""
+        """Ask the group to end, then end it; stopped members of the group too. Once is enough."""
+        if self._out.closed:
+            return  # its number may be another program's by now
         if self._process.poll() is None:
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):

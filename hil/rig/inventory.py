@@ -105,7 +105,7 @@ class BoardSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     fixtures: Words = ()
     power: PowerSection | None = None
     flash: FlashSection | None = None
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
     notes: str = ""
     seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
@@ -117,13 +117,17 @@ class InventoryFile(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class BoardEntry(msgspec.Struct, frozen=True):
-    """One board as the rig uses it: its entry, its profile, and where relative files start."""
+    """One board as the rig uses it: its entry, its profile, and where relative files start.
+
+    A private one is made by and for this process alone, so nobody can want its lease.
+    """
 
     name: str
     section: BoardSection
     profile: Profile
     profile_file: Path
     folder: Path
+    is_private: bool = False
 
     @property
     def is_emulated(self) -> bool:
@@ -150,7 +154,8 @@ class BoardEntry(msgspec.Struct, frozen=True):
 def emulated_entry(name: str = "emulated") -> BoardEntry:
     """The emulated board that needs no inventory."""
     section = BoardSection(profile="emulated", port=PortSection(pty="auto"), seed=1)
-    return BoardEntry(name, section, read_board("emulated"), find_board("emulated"), Path.cwd())
+    profile, file = read_board("emulated"), find_board("emulated")
+    return BoardEntry(name, section, profile, file, Path.cwd(), is_private=True)
 
 
 def read_inventory(path: Path) -> tuple[BoardEntry, ...]:

@@ -41,7 +41,9 @@ class Consoles:
         if name is None:
             if len(self.found) == 1:
                 return self.found[0]
-            raise UserError(f"{self.source}: has several consoles; name one with `console`: {names}")
+            raise UserError(
+                f"{self.source}: has several consoles; name one with `console`: {names}"
+            )
         for one in self.found:
             if one.name == name.upper():
                 return one
