@@ -213,9 +213,9 @@ class Controller:
         try:
             self._state.read()
         except VoteLost:
-            self._state.reload_defaults()
-            self._state.set(mode=Mode.SAFE.value)
+            self._state.reload_defaults()  # mode BOOT, from where only SAFE can be reached
             self._raise("vote-lost", record="payload")
+            self._change_mode(Mode.SAFE, "voted record lost its vote")
             return
         if self._state.repairs > before:
             self._board.counts.votes += 1

@@ -15,6 +15,7 @@ from flight_sw.errors import UserError, VanAllenError
 from hil import archive_command, board_files, places
 from hil.bench.command import bench
 from hil.board_commands import board_app, shipped_on
+from hil.campaign_command import campaign_app
 from hil.desk import DEFAULT_SPACE, Board, Json, keys_app, read_keys
 from hil.dictionary_export.command import dictionary_app
 from hil.model_command import model_app
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(keys_app, name="keys", rich_help_panel="Bench")
 app.add_typer(board_app, name="board", rich_help_panel="Bench")
+app.add_typer(campaign_app, name="campaign", rich_help_panel="Bench")
 app.add_typer(model_app, name="model", rich_help_panel="Bench")
 app.add_typer(dictionary_app, name="dictionary", rich_help_panel="Bench")
 app.command(name="bench", rich_help_panel="Bench")(bench)

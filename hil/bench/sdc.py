@@ -23,8 +23,8 @@ from flight_sw.inference.load import split_residual
 from flight_sw.inference.runtime import RUNTIME_ERRORS
 from flight_sw.radiation.native import crc32c
 from hil.applications.models import find_model, read_card
-from hil.bench.interval import clopper_pearson
 from hil.bench.mapped import Mapped, load_mapped, scratch
+from hil.campaign.trials.interval import clopper_pearson
 from hil.environment.scene import make_scene
 from hil.kernel import stream
 

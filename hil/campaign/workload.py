@@ -72,7 +72,7 @@ def make_workload(
     for index, batch in enumerate(scenario.jobs):
         flown = models[0] if model else slots[batch.model]
         chance = stream(seed, f"inputs:{index}:{flown.name}")
-        draw = _drawer(flown)
+        draw = drawer(flown)
         inputs = [pack(draw(chance)) for _ in range(batch.count)]
         jobs += _spread(batch, flown.slot, inputs, first_id=len(jobs) + 1)
     return Workload(models, tuple(jobs))
@@ -163,8 +163,8 @@ def _spread(batch: JobBatch, slot: int, inputs: Sequence[bytes], first_id: int) 
     ]
 
 
-def _drawer(model: ModelToFly) -> Draw:
-    """Where inputs come from: scenes and segments for our own models, else plain chance."""
+def drawer(model: ModelToFly) -> Draw:
+    """Where a model's inputs come from: scenes and segments for our own models, else plain chance."""
     specs = model.description.inputs
     if model.name == "hotspot":
         return lambda chance: [make_scene(int(chance.integers(SCENE_SEEDS))).bands[None]]

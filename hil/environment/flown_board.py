@@ -53,7 +53,7 @@ class FlownBoard:
         self.max_temp_c = vehicle.radiator.start_c
         self._physics = physics
         self._switched_on = False
-        self._locked_out = False
+        self._locked_out = self._feed_gone = False
         energy, radiator = vehicle.energy, vehicle.radiator
         self.battery = Battery(energy.battery_wh, energy.charge_efficiency, energy.start_charge)
         path = HeatPath(
@@ -79,7 +79,8 @@ class FlownBoard:
     @property
     def powered(self) -> bool:
         """Whether the board has power now: switched on, not cut off, not broken."""
-        return self._switched_on and not self._locked_out and not self.damage.broken
+        cut_off = self._locked_out or self._feed_gone or self.damage.broken
+        return self._switched_on and not cut_off
 
     @property
     def switched_on(self) -> bool:
@@ -93,10 +94,16 @@ class FlownBoard:
 
     def switch(self, *, on: bool) -> None:
         """Close or open the supply switch; it does not close onto an empty battery."""
-        self._switched_on = on and not self._locked_out
+        self._switched_on = on and not self._locked_out and not self._feed_gone
         if not on:
             self.latch_up_a = 0.0
             self.damage.latched_s = 0.0
+
+    def lock_out(self, *, locked: bool) -> None:
+        """The bus takes the board's feed away, or gives it back; the switch then has to be closed."""
+        self._feed_gone = locked
+        if locked:
+            self.switch(on=False)
 
     def advance_to(self, now_s: float) -> None:
         """Let time pass up to `now_s`."""

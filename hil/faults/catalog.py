@@ -20,11 +20,13 @@ class FaultKind(StrEnum):
 
     WEIGHT_FLIP = "weight-flip"  # one bit of a model's live weights
     WEIGHT_DOUBLE_FLIP = "weight-double-flip"  # two bits that a single-error code cannot mend
-    WEIGHT_BURST = "weight-burst"  # neighbouring bits: one particle, several cells
+    WEIGHT_BURST = "weight-burst"  # `level` neighbouring bits (3 if 0): one particle, several cells
     CHECK_FLIP = "check-flip"  # one bit of the check bytes themselves
     CRC_FLIP = "crc-flip"  # one bit of the page checksums
+    PARITY_FLIP = "parity-flip"  # one bit of the parity pages or of their checksums
     VOTE_FLIP = "vote-flip"  # one bit of one replica of a voted record
     VOTE_DOUBLE_FLIP = "vote-double-flip"  # the same bit of two replicas: the vote is wrong
+    VOTE_TWO_BITS = "vote-two-bits"  # different bits of two replicas: the vote is still right
     REGISTER_FLIP = "register-flip"  # one bit of a processor register, where a debugger reaches it
     WORKER_HANG = "worker-hang"
     WORKER_CRASH = "worker-crash"
@@ -69,6 +71,8 @@ REGIONS_OF: dict[FaultKind, str] = {
     FaultKind.WEIGHT_BURST: "weights:",
     FaultKind.CHECK_FLIP: "check:",
     FaultKind.CRC_FLIP: "crc:",
+    FaultKind.PARITY_FLIP: "parity",
     FaultKind.VOTE_FLIP: "voted-",
+    FaultKind.VOTE_TWO_BITS: "voted-",
     FaultKind.VOTE_DOUBLE_FLIP: "voted-",
 }

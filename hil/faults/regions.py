@@ -16,7 +16,7 @@ from hil.faults.catalog import REGIONS_OF, Fault, FaultKind
 BITS = 8
 PAGE_BYTES = 4096  # one protected block
 ROW_BYTES = 64  # a codeword takes one bit column through the page's 64-byte rows
-BURST_BITS = 3  # neighbouring bits of one burst
+BURST_BITS = 3  # neighbouring bits of one burst that names no number
 MAX_MAP_BYTES = 1 << 20
 
 
@@ -78,9 +78,11 @@ def choose_bits(fault: Fault, regions: Sequence[Region]) -> list[Bit]:
     if fault.kind is FaultKind.WEIGHT_DOUBLE_FLIP:
         return _column_pair(first, fault)
     if fault.kind is FaultKind.WEIGHT_BURST:
-        return _burst(first)
+        return _burst(first, int(fault.level) or BURST_BITS)
     if fault.kind is FaultKind.VOTE_DOUBLE_FLIP:
         return _replica_pair(first, wanted, fault)
+    if fault.kind is FaultKind.VOTE_TWO_BITS:
+        return _replica_two(first, wanted, fault)
     return [first]
 
 
@@ -106,12 +108,12 @@ def _column_pair(first: Bit, fault: Fault) -> list[Bit]:
     return [first, Bit(first.region, partners[_pick(fault, len(partners))], first.bit)]
 
 
-def _burst(first: Bit) -> list[Bit]:
-    last = first.region.length * BITS - BURST_BITS
+def _burst(first: Bit, bits: int) -> list[Bit]:
+    last = first.region.length * BITS - bits
     start = min(first.offset * BITS + first.bit, last)
     if start < 0:
         return []
-    return [Bit(first.region, i // BITS, i % BITS) for i in range(start, start + BURST_BITS)]
+    return [Bit(first.region, i // BITS, i % BITS) for i in range(start, start + bits)]
 
 
 def _replica_pair(first: Bit, regions: Sequence[Region], fault: Fault) -> list[Bit]:
@@ -124,6 +126,17 @@ def _replica_pair(first: Bit, regions: Sequence[Region], fault: Fault) -> list[B
     if not partners:
         return []
     return [first, Bit(partners[_pick(fault, len(partners))], first.offset, first.bit)]
+
+
+def _replica_two(first: Bit, regions: Sequence[Region], fault: Fault) -> list[Bit]:
+    """A bit of another replica that is not the same bit of the record."""
+    pair = _replica_pair(first, regions, fault)
+    if not pair:
+        return []
+    other, bits = pair[1].region, first.region.length * BITS
+    here = first.offset * BITS + first.bit
+    there = (here + 1 + int(fault.second * (bits - 1))) % bits
+    return [first, Bit(other, there // BITS, there % BITS)]
 
 
 def _pick(fault: Fault, count: int) -> int:

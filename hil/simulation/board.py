@@ -36,7 +36,7 @@ class BoardParts:
     macs: Mapping[int, int]
 
 
-class _PlacelessNode(Node):
+class PlacelessNode(Node):
     """The node, telling no addresses: they differ from process to process, and a flight must not."""
 
     def _say(self, message: m.Message) -> None:
@@ -57,6 +57,7 @@ class VirtualBoard:
         self.boots = 0
         self.serial_in = b""
         self.line_reopened = False
+        self.boot_s = BOOT_S
         self._parts = parts
         self._sessions = sessions
         top_mhz = float(parts.profile.frequency.levels_mhz[-1])
@@ -77,7 +78,7 @@ class VirtualBoard:
         self.physics.advance_to(now_s)
         self.physics.switch(on=on)
         if self.physics.powered and not was:
-            self._boot_due_s = now_s + BOOT_S
+            self._boot_due_s = now_s + self.boot_s
         if not self.physics.powered:
             self.fall()
 
@@ -85,7 +86,7 @@ class VirtualBoard:
         """The reset line, or the board's own watchdog."""
         if self.physics.powered:
             self.fall()
-            self._boot_due_s = now_s + BOOT_S
+            self._boot_due_s = now_s + self.boot_s
 
     def fall(self) -> None:
         """The software ends."""
@@ -133,7 +134,7 @@ class VirtualBoard:
         shutil.rmtree(live, ignore_errors=True)
         models = tuple(self._model(slot, live) for slot in self._store.catalogue())
         facts = BoardFacts("virtual", self.boots, int(self._sessions.integers(1, 2**32)))
-        self.node = _PlacelessNode(self._parts.profile, models, facts)
+        self.node = PlacelessNode(self._parts.profile, models, facts)
         self.physics.limit_mhz = float(self._parts.profile.frequency.levels_mhz[-1])
 
     def _model(self, slot: int, live: Path) -> BoardModel:

@@ -37,6 +37,11 @@ class VirtualGround:
         self.sent = (self.sent + 1) & 0x3FFF
         self.uplink += self._sender.encode(packet)
 
+    def catch_up(self, counter: int) -> None:
+        """Send from this counter on, where telemetry says that smaller ones are refused."""
+        if counter > self._sender.security.next_counter:
+            self._sender.security.jump_to(counter)
+
     def take_uplink(self) -> bytes:
         """What is on its way up."""
         out, self.uplink = self.uplink, b""

@@ -47,6 +47,7 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.ask_command",
             "hil.bench",
             "hil.board_commands",
+            "hil.campaign_command",
             "hil.doctor",
             "hil.model_command",
         }

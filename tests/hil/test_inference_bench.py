@@ -3,7 +3,7 @@
 import pytest
 
 from hil.bench import sdc
-from hil.bench.interval import clopper_pearson
+from hil.campaign.trials.interval import clopper_pearson
 
 
 @pytest.mark.parametrize(

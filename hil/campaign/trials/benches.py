@@ -1,0 +1,61 @@
+"""Which bench runs a shard, and the kits that a process keeps from shard to shard."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from flight_sw.inference.job import Protection
+from hil.campaign.trials.kit import StackKit, open_kit
+from hil.campaign.trials.plan import Plan, Shard
+from hil.campaign.trials.shards import write_shard
+from hil.campaign.trials.stack_bench import run_stack_trials
+from hil.campaign.trials.trial import Trial
+from hil.faults.classes import CATALOG, Bench
+
+
+class Benches:
+    """Kits by protection, made when first needed; use it as a context."""
+
+    def __init__(self, model: str, board: str) -> None:
+        self._model, self._board = model, board
+        self._stack = ExitStack()
+        self._kits: dict[Protection, StackKit] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def check(self, protection: Protection) -> None:
+        """Open the kit of a class, to see that it can be.
+
+        Raises:
+            UserError: the model or board has not what it needs.
+        """
+        self._kit(protection)
+
+    def run(self, shard: Shard, seed: int) -> Iterator[Trial]:
+        """The trials of one shard, in order."""
+        fault, indices = shard.cell.fault, range(shard.first, shard.first + shard.count)
+        bench = CATALOG[fault].bench
+        if bench is Bench.STACK:
+            yield from run_stack_trials(self._kit(shard.cell.protection), fault, seed, indices)
+
+    def _kit(self, protection: Protection) -> StackKit:
+        if protection not in self._kits:
+            kit = open_kit(self._model, self._board, protection)
+            self._kits[protection] = self._stack.enter_context(kit)
+        return self._kits[protection]
+
+
+def run_shards(plan: Plan, folder: Path, shards: tuple[Shard, ...]) -> list[str]:
+    """Run shards here and store each; their names. What a worker process of an engine calls."""
+    with Benches(plan.model, plan.board) as benches:
+        for shard in shards:
+            started_s = time.process_time()
+            trials = list(benches.run(shard, plan.seed))
+            write_shard(folder, plan.digest, shard, trials, time.process_time() - started_s)
+    return [shard.name for shard in shards]

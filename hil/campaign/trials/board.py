@@ -1,0 +1,95 @@
+"""The board of a trial: every form of the model that a class needs, and devices that can fail.
+
+Its software is untouched; what fails are the sensor, the supply, the processor and the clock around it.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from flight_sw.board_models import BoardModel, region_name
+from flight_sw.inference.bundle import Part, parts_of
+from flight_sw.inference.live_files import map_weights, stage
+from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, read_manifest
+from flight_sw.node import BoardFacts, Readings
+from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
+from hil.campaign.trials.kit import SLOT, StackKit
+from hil.simulation.board import PlacelessNode, VirtualBoard
+
+BOOT_S = 2.0  # of the emulated board; the profile waits 5 s
+NODE_RESTART_S = 1.0  # by the service manager
+
+Sensor = Callable[[float, float | None], float | None]
+
+
+class TrialBoard(VirtualBoard):
+    """See the module text.
+
+    `sensor` maps (time, true temperature) to what the sensor says; `sticky` is a hang that only the
+    loss of power ends.
+    """
+
+    def __init__(self, kit: StackKit, memory_name: str, sessions: np.random.Generator) -> None:
+        super().__init__(kit.parts, kit.new_physics(), sessions)
+        self.boot_s = BOOT_S
+        self.sensor: Sensor | None = None
+        self.sticky = False
+        self.models: tuple[BoardModel, ...] = ()
+        self._kit = kit
+        self._live = kit.parts.memory / memory_name
+
+    def switch(self, now_s: float, *, on: bool) -> None:
+        """The supply switch; without power every hang ends."""
+        if not on:
+            self.sticky = False
+        super().switch(now_s, on=on)
+
+    def reset(self, now_s: float) -> None:
+        """The reset line, to which a latched processor does not listen."""
+        if not self.sticky:
+            super().reset(now_s)
+
+    def crash(self, now_s: float) -> None:
+        """The node's process dies; its service manager starts it again."""
+        self.fall()
+        self._boot_due_s = now_s + NODE_RESTART_S
+
+    def clean_up(self) -> None:
+        """Give the memory back."""
+        self.fall()
+        shutil.rmtree(self._live, ignore_errors=True)
+
+    def _boot(self) -> None:
+        self._boot_due_s = None
+        self.boots += 1
+        shutil.rmtree(self._live, ignore_errors=True)
+        stored = self._store.directory(SLOT)
+        directories = parts_of(stored, read_manifest(stored))
+        self.models = tuple(self._stage(part, directories[part]) for part in self._kit.staged)
+        facts = BoardFacts("virtual", self.boots, int(self._sessions.integers(1, 2**32)))
+        self.node = PlacelessNode(self._parts.profile, self.models, facts)
+        self.physics.limit_mhz = float(self._parts.profile.frequency.levels_mhz[-1])
+
+    def _stage(self, part: Part, stored: Path) -> BoardModel:
+        here = self._live / part.value
+        manifest = stage(stored, here)
+        name = region_name(manifest.name, part)
+        region = ProtectedRegion(name, map_weights(here), _golden(stored))
+        region.encode()
+        live = tuple((blob.offset, blob.length) for blob in manifest.computing_blobs)
+        digest = manifest.digest.hex()
+        return BoardModel(SLOT, manifest.name, str(here), digest, region, part, live)
+
+    def _readings(self, now_s: float) -> Readings | None:
+        readings = super()._readings(now_s)
+        if readings is None or self.sensor is None:
+            return readings
+        return replace(readings, temp_c=self.sensor(now_s, readings.temp_c))
+
+
+def _golden(stored: Path) -> GoldenReader:
+    weights = (stored / WEIGHTS_FILE).read_bytes()
+    return lambda page: weights[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]

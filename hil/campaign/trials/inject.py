@@ -1,0 +1,326 @@
+"""Doing a fault to a stack in virtual time: memory, processes, power, sensors, storage, clocks, lines.
+
+Each way to strike is one function of `STRIKES`: it says why it did not land, or an empty text, and
+undoes by itself what is meant to pass. The stack's software is reached from outside only: its memory by
+address through /proc/self/mem, the rest through the devices around it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from os import getpid
+from typing import Final
+
+from hil.campaign.residue import name_of
+from hil.campaign.trials.stack import TrialStack
+from hil.faults.catalog import Fault, FaultKind
+from hil.faults.flip import flip_fault, state_of
+from hil.faults.line import LineNoise
+from hil.faults.memory import flip_bit
+from hil.faults.regions import Region
+from hil.faults.rig_messages import Hit
+
+FLIPS: Final[Mapping[str, FaultKind]] = {
+    "weight-flip": FaultKind.WEIGHT_FLIP,
+    "weight-burst": FaultKind.WEIGHT_BURST,
+    "stuck-bit": FaultKind.WEIGHT_FLIP,
+    "check-flip": FaultKind.CHECK_FLIP,
+    "crc-flip": FaultKind.CRC_FLIP,
+    "parity-flip": FaultKind.PARITY_FLIP,
+    "vote-flip": FaultKind.VOTE_FLIP,
+    "vote-two-bits": FaultKind.VOTE_TWO_BITS,
+    "vote-same-bit": FaultKind.VOTE_DOUBLE_FLIP,
+}
+BURST_LEAST, BURST_MOST = 2, 8
+STUCK_EVERY_S = 0.01
+STUCK_FOR_S = 4.5
+LATCH_A = (2.2, 4.0)  # on top of some 0.5 A: above the limit of 2.5 A
+SPIKE_K = 90.0
+GARBAGE_C = (-1e6, 1e6)
+Y2038_S = 2**31
+
+
+@dataclass(slots=True)
+class Strike:
+    """One fault being done.
+
+    Args:
+        number: of the fault in its trial, 0 or 1; picks its fractions.
+        ends_s: when its cause is over; infinity until taken back.
+    """
+
+    variant: str
+    place: float
+    second: float
+    level: float
+    span: float
+    number: int = 0
+    at_s: float = 0.0
+    ends_s: float = 0.0
+    void: str = ""
+    hits: tuple[Hit, ...] = ()
+    undo: list[Callable[[], None]] = field(default_factory=list)
+
+
+def strike(stack: TrialStack, one: Strike) -> None:
+    """Do it now; what became of it is in `one`."""
+    now = stack.timeline.now_s
+    one.at_s = one.ends_s = now
+    stack.board.physics.advance_to(now)
+    act = STRIKES.get(one.variant)
+    one.void = flip(stack, one) if act is None else act(stack, one)
+    stack.wake()
+
+
+def memory_map(stack: TrialStack) -> list[Region]:
+    """Every named region of board and controller, weights limited to what the class computes with."""
+    pid = getpid()
+    regions: list[Region] = []
+    node = stack.board.node
+    if node is not None and stack.board.running:
+        live = {f"weights:{model.region.name}": model.live for model in stack.board.models}
+        regions += [
+            Region(r.name, pid, r.address, r.length, live.get(r.name, ()))
+            for r in node.memory_regions()
+        ]
+    if stack.controller_up:
+        regions += [
+            Region(r.name, pid, r.address, r.length) for r in stack.controller.memory_regions()
+        ]
+    return regions
+
+
+def flip(stack: TrialStack, one: Strike) -> str:
+    """Flip the bits of a memory fault."""
+    kind = FLIPS[one.variant]
+    regions = memory_map(stack)
+    if kind in (FaultKind.WEIGHT_FLIP, FaultKind.WEIGHT_BURST):
+        computing = stack.kit.computing
+        regions = [r for r in regions if name_of(r.name) in computing]
+    level = float(BURST_LEAST + int(one.level * (BURST_MOST - BURST_LEAST + 1)))
+    fault = Fault(one.number, kind, one.at_s, one.place, one.second, level=level)
+    void, one.hits = flip_fault(fault, regions)
+    if one.variant == "stuck-bit" and not void:
+        _keep_stuck(stack, one)
+    return void
+
+
+def _keep_stuck(stack: TrialStack, one: Strike) -> None:
+    """The cell falls back as soon as anybody has mended it."""
+    one.ends_s = one.at_s + STUCK_FOR_S
+    boots = stack.board.boots
+
+    def fall_back(now: float) -> None:
+        if now >= one.ends_s or stack.board.boots != boots or not stack.board.running:
+            return
+        for hit in one.hits:
+            if state_of(hit) == "restored":
+                flip_bit(hit.pid, hit.address, hit.bit)
+        stack.timeline.call(now + STUCK_EVERY_S, "stuck", fall_back)
+
+    stack.timeline.call(one.at_s + STUCK_EVERY_S, "stuck", fall_back)
+
+
+def _until(stack: TrialStack, one: Strike, span_s: float, undo: Callable[[], None]) -> str:
+    """Take the cause away after a while."""
+    one.ends_s = one.at_s + span_s
+    one.undo.append(undo)
+    stack.timeline.call(one.ends_s, "undo", lambda _: undo())
+    return ""
+
+
+def _between(low: float, high: float, share: float) -> float:
+    return low + share * (high - low)
+
+
+def _board_hang(stack: TrialStack, one: Strike) -> str:
+    board = stack.board
+    if not board.running:
+        return "board not running"
+    board.hung, board.sticky = True, one.variant.endswith("sticky")
+    boots = board.boots
+
+    def bite(now: float) -> None:  # the board's own watchdog, which its software no longer feeds
+        if board.hung and board.boots == boots:
+            board.reset(now)
+            stack.wake()
+
+    stack.timeline.call(one.at_s + stack.kit.profile.watchdog.timeout_s, "watchdog", bite)
+    return ""
+
+
+def _node_crash(stack: TrialStack, one: Strike) -> str:
+    if not stack.board.running:
+        return "board not running"
+    stack.board.crash(one.at_s)
+    return ""
+
+
+def _worker_hang(stack: TrialStack, _: Strike) -> str:
+    worker = stack.board.worker
+    if not stack.board.running or not worker.alive or worker.hung:
+        return "worker not running"
+    worker.hung = True
+    return ""
+
+
+def _worker_crash(stack: TrialStack, _: Strike) -> str:
+    if not stack.board.running or not stack.board.worker.alive:
+        return "worker not running"
+    stack.board.worker.crash()
+    return ""
+
+
+def _latch_up(stack: TrialStack, one: Strike) -> str:
+    physics = stack.board.physics
+    if not physics.powered:
+        return "board off"
+    physics.latch_up_a = _between(*LATCH_A, one.level)
+    return ""
+
+
+def _line(names: tuple[str, ...], noise: LineNoise) -> Callable[[TrialStack, Strike], str]:
+    """Noise of a kind on some lines, for a while; its strength grows with `level`."""
+
+    def act(stack: TrialStack, one: Strike) -> str:
+        strength = 10 ** _between(-1.0, 0.0, one.level)
+        made = replace(
+            noise,
+            bit_error_rate=noise.bit_error_rate * strength,
+            drop_rate=noise.drop_rate * strength,
+        )
+        for name in names:
+            stack.lines[name].noise = made
+
+        def undo() -> None:
+            for name in names:
+                stack.lines[name].noise = LineNoise()
+
+        return _until(stack, one, _between(0.2, 4.0, one.span), undo)
+
+    return act
+
+
+def _stall(names: tuple[str, ...], longest_s: float) -> Callable[[TrialStack, Strike], str]:
+    def act(stack: TrialStack, one: Strike) -> str:
+        span_s = _between(0.05, longest_s, one.span)
+        for name in names:
+            stack.lines[name].held_until_s = one.at_s + span_s
+        one.ends_s = one.at_s + span_s
+        return ""
+
+    return act
+
+
+def _twice(stack: TrialStack, one: Strike) -> str:
+    for name in BOARD:
+        stack.lines[name].twice = True
+
+    def undo() -> None:
+        for name in BOARD:
+            stack.lines[name].twice = False
+
+    return _until(stack, one, _between(0.2, 3.0, one.span), undo)
+
+
+def _sensor(stack: TrialStack, one: Strike) -> str:
+    board = stack.board
+    if one.variant == "spike":
+        left = 1 + int(one.second * 2)
+        step_k = _between(-SPIKE_K, SPIKE_K, one.level)
+
+        def spike(_: float, temp_c: float | None) -> float | None:
+            nonlocal left
+            left -= 1
+            if left < 0 or temp_c is None:
+                return temp_c
+            return temp_c + step_k
+
+        board.sensor = spike
+        return _until(stack, one, 0.6, lambda: setattr(board, "sensor", None))
+    held_c = board.physics.temp_c
+    said: dict[str, float | None] = {
+        "dead": None,
+        "garbage": _between(*GARBAGE_C, one.level),
+        "stuck": held_c,
+    }
+    board.sensor = lambda _now, _true: said[one.variant]
+    return _until(stack, one, _between(5.0, 15.0, one.span), lambda: setattr(board, "sensor", None))
+
+
+def _storage(stack: TrialStack, one: Strike) -> str:
+    stack.storage.refuses = one.variant
+    stack.order("set-parameter", parameter="event_rate", value=20 + int(one.level * 10))
+    if one.variant == "gone" and one.second < 0.5:
+        stack.kill_controller()
+        stack.restart_controller()
+    undo: Callable[[], None] = lambda: setattr(stack.storage, "refuses", "")  # noqa: E731
+    return _until(stack, one, _between(1.0, 6.0, one.span), undo)
+
+
+def _clock(stack: TrialStack, one: Strike) -> str:
+    if one.variant == "clock-stop":
+        stack.clock_stopped_at_s = one.at_s
+        undo: Callable[[], None] = lambda: setattr(stack, "clock_stopped_at_s", None)  # noqa: E731
+        return _until(stack, one, _between(2.5, 8.0, one.span), undo)
+    year_s = 366 * 86_400.0
+    by_s = {
+        "clock-jump": _between(2.0, year_s, one.level**4),
+        "clock-back": -_between(2.0, year_s, one.level**4),
+        "clock-2038": Y2038_S - stack.wall_s + _between(-5.0, 5.0, one.level),
+    }[one.variant]
+    stack.clock_offset_s = by_s
+    return _until(
+        stack, one, _between(2.0, 6.0, one.span), lambda: setattr(stack, "clock_offset_s", 0.0)
+    )
+
+
+def _dip(stack: TrialStack, one: Strike) -> str:
+    """The rail falls for a moment: the board starts anew, the switch is still closed."""
+    if not stack.board.running:
+        return "board not running"
+    stack.board.reset(one.at_s)
+    return ""
+
+
+def _outage(stack: TrialStack, one: Strike) -> str:
+    if not stack.board.physics.powered:
+        return "board off"
+    stack.board.physics.lock_out(locked=True)
+    stack.board.fall()
+    undo: Callable[[], None] = lambda: stack.board.physics.lock_out(locked=False)  # noqa: E731
+    return _until(stack, one, _between(0.3, 3.0, one.span), undo)
+
+
+BOARD, UP, DOWN = ("to-board", "from-board"), "up", "down"
+SPACE = (UP, DOWN)
+STRIKES: Final[Mapping[str, Callable[[TrialStack, Strike], str]]] = {
+    "board-hang": _board_hang,
+    "board-hang-sticky": _board_hang,
+    "node-crash": _node_crash,
+    "worker-hang": _worker_hang,
+    "worker-crash": _worker_crash,
+    "latch-up": _latch_up,
+    "line-cut": _line(BOARD, LineNoise(cut=True)),
+    "board-noise": _line(BOARD, LineNoise(bit_error_rate=2e-2)),
+    "board-loss": _line(BOARD, LineNoise(drop_rate=0.3)),
+    "board-stall": _stall(BOARD, 4.0),
+    "space-noise": _line(SPACE, LineNoise(bit_error_rate=2e-2)),
+    "space-loss": _line(SPACE, LineNoise(drop_rate=0.3)),
+    "space-stall": _stall(SPACE, 4.0),
+    "late": _stall(("from-board",), 2.5),
+    "lost": _line(("from-board",), LineNoise(drop_rate=0.5)),
+    "twice": _twice,
+    "spike": _sensor,
+    "dead": _sensor,
+    "garbage": _sensor,
+    "stuck": _sensor,
+    "full": _storage,
+    "read-only": _storage,
+    "gone": _storage,
+    "clock-jump": _clock,
+    "clock-back": _clock,
+    "clock-2038": _clock,
+    "clock-stop": _clock,
+    "dip": _dip,
+    "outage": _outage,
+}

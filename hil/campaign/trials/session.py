@@ -1,0 +1,134 @@
+"""A campaign at the desk: progress while it runs, words or JSON afterwards, and the report."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from flight_sw.errors import UserError
+from hil.campaign.trials.benches import Benches
+from hil.campaign.trials.bounds import upper_bound
+from hil.campaign.trials.engine import Engine, LocalEngine
+from hil.campaign.trials.plan import SHARD_TRIALS, Cell, Plan, Shard, parse_id, shards_of
+from hil.campaign.trials.runner import RunOptions, Show, State, run_campaign
+from hil.campaign.trials.shards import read_all, read_stored_plan
+from hil.campaign.trials.table import make_table
+
+REPORT_FILE = "report.html"
+
+
+def run_session(
+    plan: Plan, options: RunOptions, engine_name: str, workers: int, *, as_json: bool
+) -> int:
+    """Run a plan; 0 if nothing failed, else 1.
+
+    Raises:
+        UserError: the plan, the folder, the model or the engine cannot be used.
+    """
+    engine = make_engine(engine_name, workers)
+    for protection in plan.protections:  # a mistake is told before anything is written
+        with Benches(plan.model, plan.board) as benches:
+            benches.check(protection)
+    if sys.stderr.isatty() and not as_json:
+        table = _with_bar(plan, options, engine)
+    else:
+        table = run_campaign(plan, options, engine, lambda _: None)
+    report = options.folder / REPORT_FILE
+    _write_report(plan, options.folder)
+    typed = table | {"folder": str(options.folder), "report": str(report)}
+    print(json.dumps(typed, indent=1) if as_json else "\n".join(_words(typed)))
+    return 1 if table["failures"] else 0
+
+
+def make_engine(name: str, workers: int) -> Engine:
+    """The engine of that name.
+
+    Raises:
+        UserError: there is none, or it is not installed.
+    """
+    if name == "local":
+        return LocalEngine(workers)
+    if name != "ray":
+        raise UserError(f"--engine {name}: write local or ray")
+    from hil.campaign.trials.ray_engine import RayEngine
+
+    return RayEngine(workers)
+
+
+def replay_session(fault_id: str, *, as_json: bool) -> int:
+    """Do one fault again: its shard up to it, because a stack remembers; 1 if it failed."""
+    wanted = parse_id(fault_id)
+    first = wanted.index - wanted.index % SHARD_TRIALS
+    shard = Shard(Cell(wanted.fault, wanted.protection), first, wanted.index - first + 1)
+    with Benches(wanted.model, wanted.board) as benches:
+        trial = list(benches.run(shard, wanted.seed))[-1]
+    figures = {name: getattr(trial, name) for name in trial.__struct_fields__}
+    if as_json:
+        print(json.dumps({"id": str(wanted)} | figures, indent=1))
+    else:
+        print(f"{wanted}: {trial.outcome} ({trial.why})")
+        shown = {k: v for k, v in figures.items() if k not in ("index", "outcome", "why")}
+        print("\n".join(f"  {name:<10}{value}" for name, value in shown.items()))
+    return 1 if trial.failed else 0
+
+
+def report_session(folder: Path) -> int:
+    """Write the report of what is there."""
+    _write_report(read_stored_plan(folder).plan, folder)
+    print(folder / REPORT_FILE)
+    return 0
+
+
+def _write_report(plan: Plan, folder: Path) -> None:
+    from hil.campaign.trials.report import write_report
+
+    found = read_all(folder, plan.digest, shards_of(plan))
+    write_report(plan, found, make_table(plan, found), folder / REPORT_FILE)
+
+
+def _with_bar(plan: Plan, options: RunOptions, engine: Engine) -> dict[str, Any]:
+    """A bar with the rate and the bound that holds so far."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(plan.name),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    started_s, first = time.monotonic(), [None]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(state: State) -> None:
+            first[0] = state.done if first[0] is None else first[0]
+            rate = (state.done - first[0]) / max(time.monotonic() - started_s, 1e-3)
+            bound = upper_bound(state.failures, state.landed)
+            text = f"{rate:.1f}/s · {state.failures} failed · below {100 * bound:.2g} %"
+            bar.update(task, completed=state.done, total=state.planned, description=text)
+
+        shown: Show = show
+        return run_campaign(plan, options, engine, shown)
+
+
+def _words(table: dict[str, Any]) -> list[str]:
+    counted = f"{table['trials']} faults, {table['failures']} failures"
+    lines = [f"{table['name']}: {counted}, model {table['model']}, seed {table['seed']}"]
+    for row in table["cells"].values():
+        words = ", ".join(f"{n} {word}" for word, n in row["outcomes"].items() if n)
+        upper = row["failure_rate"]["upper"]
+        lines.append(
+            f"{row['class']:<15}{row['protection']:<9} {words} · failures below {100 * upper:.3g} %"
+        )
+        lines += [f"  failed: {e['id']} ({e['why']})" for e in row["examples"][:3]]
+    lines += [f"  ended early: {cell} {word}" for cell, word in table["ended_early"].items()]
+    return [*lines, table["holds_for"], f"report {table['report']}"]
