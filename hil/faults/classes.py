@@ -161,7 +161,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "missing heartbeats, late answers",
         "worker restart, reset line, power cycle, in this order",
         3.0,
-        20.0,
+        25.0,
         note_s="2 s and 10 s: a hung worker is given 2 s for its job; models are loaded and proven anew",
     ),
     FC.SEL: ClassEntry(
@@ -171,7 +171,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "three readings of the supply current above the limit",
         "power cycle",
         1.5,
-        15.0,
+        20.0,
         note_s="0.05 s: software polls; a switch in hardware has to be faster than that",
     ),
     FC.STUCK_BIT: ClassEntry(
@@ -242,7 +242,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "sequence numbers and times of their own",
         "dropped or held, never paired wrongly; a silent board is reset",
         3.0,
-        15.0,
+        20.0,
     ),
     FC.SPIKE: ClassEntry(
         17,

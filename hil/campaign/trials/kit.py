@@ -27,7 +27,6 @@ from flight_sw.radiation.native import crc32c
 from hil import board_files
 from hil.applications.cost import multiply_adds
 from hil.applications.golden import GoldenTwin
-from hil.campaign.stack import cache_folder
 from hil.campaign.workload import ModelToFly, drawer, model_to_fly
 from hil.emulator.settings import Silicon, power_model, read_profile, thermal_node
 from hil.environment.conditions import Conditions, conditions_along
@@ -35,6 +34,7 @@ from hil.environment.flown_board import BoardPhysics, FlownBoard
 from hil.environment.orbit import load_orbit
 from hil.environment.vehicle import Vehicle, load_vehicle
 from hil.kernel import stream
+from hil.places import model_cache
 from hil.simulation.board import BoardParts
 
 SLOT = 1
@@ -95,7 +95,7 @@ def open_kit(model: str, board: str, protection: Protection) -> Iterator[StackKi
             f"{board}: campaigns need `emulated.work`; copy it from boards/emulated.yaml"
         )
     flown = model_to_fly(SLOT, model)
-    compiled = compile_cached(flown.path, cache_folder(), crc32c, guarding_for(model))
+    compiled = compile_cached(flown.path, model_cache(), crc32c, guarding_for(model))
     memory = SharedMemory()
     try:
         with tempfile.TemporaryDirectory(prefix="vanallen-campaign-") as folder:
