@@ -19,6 +19,8 @@ class BoardScrub:
 
     def __init__(self, models: BoardModels) -> None:
         self.scrubber: Scrubber | None = None
+        self.lively = False  # the last step checked pages, or none was due
+        self._fenced = False
         self._models = models
         self._unconfirmed: dict[int, deque[int]] = {}
         self._at_s: float | None = None
@@ -51,12 +53,17 @@ class BoardScrub:
         elapsed_s = 0.0 if self._at_s is None else now - self._at_s
         self._at_s = now
         if self.scrubber is None or pass_s is None:
+            self.lively = True
             return []
-        pages = self.scrubber.pages
+        pages, before = self.scrubber.pages, self.scrubber.tick
         self._debt += elapsed_s * pages / pass_s
         budget = min(int(self._debt), SCRUB_PAGES_MAX)
         self._debt = min(self._debt - budget, pages)
-        return [*self._told(self.scrubber.advance(budget)), *self.safe()]
+        told = self._told(self.scrubber.advance(budget))
+        is_rare = not budget and pass_s > pages  # seconds between two pages
+        # A fence holds for no longer than a load may take; the worker's heartbeat sees to that.
+        self.lively = self._fenced or is_rare or self.scrubber.tick != before
+        return [*told, *self.safe()]
 
     def look_at(self, region: str) -> tuple[tuple[ScrubHit, ...], list[m.Message]]:
         """One pass over a region now: what was found, and how to tell it."""
@@ -78,6 +85,7 @@ class BoardScrub:
         """Keep the walk off a region while the worker's proof turns its bytes over."""
         if before == after or self.scrubber is None:
             return []
+        self._fenced = after is not None
         if before in self._models.parts and before is not None:
             self.scrubber.resume(self._models.parts[before].region.name)
         if after is None:

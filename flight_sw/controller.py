@@ -75,7 +75,6 @@ class Outputs:
     space: bytes
     board: bytes
     supply: SupplyOrder
-    feed_watchdog: bool
     records: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -173,7 +172,6 @@ class Controller:
             space=space,
             board=self._board.channel.transmit(now, inputs.board_room),
             supply=supply,
-            feed_watchdog=True,
             records=records,
         )
         return outputs, now if counters or records else self._wake_at(now)

@@ -17,6 +17,7 @@ from flight_sw.board_self_test import BoardSelfTest
 from flight_sw.board_updates import BoardUpdates, ShelfNews, ShelfOrder
 from flight_sw.errors import DecodeError
 from flight_sw.inference.worker_messages import Loaded, LoadFailed, Rehearsed, SelfTested
+from flight_sw.node_life import Beat, NodeLife
 from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
 from flight_sw.radiation.protected import MemoryRegion
@@ -88,6 +89,7 @@ class Node:
         self._scrub = BoardScrub(self._models)
         self._updates = BoardUpdates(self._models, self._worker, limits.min_coverage, facts.trials)
         self._memory = NodeMemory(self._models, self._scrub, self.memory_regions)
+        self._life = NodeLife(profile)
         self._reloads: dict[int, int] = {}
         self._order = VotedRecord(
             "node",
@@ -106,13 +108,13 @@ class Node:
 
     def step(self, now: float, inputs: NodeInputs) -> tuple[NodeOutputs, float]:
         """Take what happened, do what is due, and say when to come back at the latest."""
-        self._take_readings(inputs)
+        self._take_readings(now, inputs)
         self._vote()
         self._hear_controller(now, inputs)
         for news in inputs.shelved:
             self._updates.shelved(news)
         start_worker = self._tend_worker(now, inputs)
-        self._say_all(self._scrub.step(now, self._pass_s))
+        self._walk(now)
         self._say_if(self._jobs.start(now, self._scrub.tick))
         self._say_all(self._updates.step(now))
         self._self_test.step(now)
@@ -123,7 +125,7 @@ class Node:
             worker=self._worker.take_output(),
             start_worker=start_worker,
             level=level,
-            feed_watchdog=True,
+            feed_watchdog=self._life.may_feed(now),
             shelf=self._updates.take_orders(),
         )
         return outputs, self._wake_at(now)
@@ -171,9 +173,10 @@ class Node:
         for message in messages:
             self._say(message)
 
-    def _take_readings(self, inputs: NodeInputs) -> None:
+    def _take_readings(self, now: float, inputs: NodeInputs) -> None:
         if inputs.readings is not None:
             self._readings = inputs.readings
+            self._life.beat(Beat.SENSORS, now)
 
     def _vote(self) -> None:
         before = self._order.repairs
@@ -242,6 +245,8 @@ class Node:
     def _tend_worker(self, now: float, inputs: NodeInputs) -> bool:
         proving = self._worker.loading_slot
         news, start = self._worker.step(inputs.worker, alive=inputs.worker_alive, now=now)
+        if self._worker.lively:
+            self._life.beat(Beat.WORKER, now)
         for item in news:
             self._take_news(item, now)
         self._look_at_suspects()
@@ -305,6 +310,11 @@ class Node:
             self._jobs.changed(part.slot)
             self._updates.settled(part.slot, proven=ready is not None and ready.protected)
 
+    def _walk(self, now: float) -> None:
+        self._say_all(self._scrub.step(now, self._pass_s))
+        if self._scrub.lively:
+            self._life.beat(Beat.SCRUB, now)
+
     def _beat(self, now: float) -> None:
         if now < self._beat_due_s:
             return
@@ -320,6 +330,7 @@ class Node:
             tick=self._scrub.tick,
         )
         self._channel.send_note(m.encode(beat))
+        self._life.beat(Beat.TELLING, now)
 
     def _choose_level(self, now: float) -> int | None:
         patience_s = max(CONTACT_LOST_S, 3 * self._profile.heartbeat.period_s)

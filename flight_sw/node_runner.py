@@ -98,8 +98,7 @@ class _NodeRunner:
         while self._loop.running:
             now = self._clock.monotonic_s()
             outputs, wake_at = self._node.step(now, self._inputs(now))
-            self._carry_out(outputs)
-            self._manager.alive(now)
+            self._carry_out(outputs, now)
             writers = [fd for fd in [self._port.fileno()] if fd is not None and self._serial_out]
             self._loop.wait([self._port.fileno(), self._worker.fileno()], wake_at, writers)
 
@@ -156,15 +155,16 @@ class _NodeRunner:
         if self._worker.pid is not None:
             self._control.adopt(self._worker.pid)
 
-    def _carry_out(self, outputs: NodeOutputs) -> None:
+    def _carry_out(self, outputs: NodeOutputs, now: float) -> None:
         if outputs.start_worker:
             self._worker_out.clear()
             self._worker.start()
             self._hold_worker()
         if outputs.level is not None:
             self._control.set_level(outputs.level)
-        if outputs.feed_watchdog:
+        if outputs.feed_watchdog:  # the one place: hardware and systemd starve together
             self._watchdog.pet()
+            self._manager.alive(now)
         self._tend_shelf(outputs.shelf)
         self._serial_out += outputs.serial
         del self._serial_out[: self._port.write(bytes(self._serial_out))]

@@ -64,6 +64,7 @@ class WorkerWatch:
         load_timeout_s: float = LOAD_TIMEOUT_S,
     ) -> None:
         self.restarts = -1  # the first start is no restart
+        self.lively = False  # in the last step the worker was heard, or started anew
         self._models = models
         self._job_timeout_s = job_timeout_s
         self._ping_timeout_s = ping_timeout_s
@@ -141,6 +142,7 @@ class WorkerWatch:
 
     def step(self, received: bytes, *, alive: bool, now: float) -> tuple[list[WorkerNews], bool]:
         """News of the worker, and whether the process must be started (anew) now."""
+        self.lively = False
         news: list[WorkerNews] = []
         why = self._listen(received, news)
         why = why or self._problem(now, alive=alive)
@@ -186,7 +188,7 @@ class WorkerWatch:
         return None
 
     def _take(self, reply: Reply, news: list[WorkerNews]) -> None:
-        self._up = True
+        self._up = self.lively = True
         if isinstance(reply, Pong):
             self._ping_sent_s = None
             return
@@ -235,6 +237,7 @@ class WorkerWatch:
         self._out += encode(Ping(self.restarts))
 
     def _restarted(self, now: float) -> None:
+        self.lively = True
         self.restarts += 1
         self._in_a_row += 1
         pause_s = LONG_PAUSE_S if self._in_a_row > RESTARTS_IN_A_ROW_MAX else 0.0

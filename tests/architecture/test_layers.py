@@ -30,6 +30,7 @@ PARTS = tuple(
         "key_change",
         "link_profile",
         "model_updates",
+        "node_life",
         "node_memory",
         "on_board",
         "own_memory",
