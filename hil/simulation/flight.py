@@ -1,5 +1,6 @@
 """A simulated flight from its options to its summary: orbit, board, jobs and particles put together."""
 
+import shlex
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -180,14 +181,27 @@ def passed(flight: Flight) -> bool:
 
 
 def rerun(options: FlightOptions) -> str:
-    """The one line that flies this again."""
-    line = (
-        f"vanallen simulate --orbit {options.orbit} --days {options.days:g} --seed {options.seed} "
-        f"--board {options.board} --vehicle {options.vehicle} --level {options.level} "
-        f"--acceleration {options.acceleration:g} --crash-acceleration "
-        f"{options.device_acceleration:g} --jobs-per-day {options.jobs_per_day:g}"
-    )
-    return line + "".join(f" --storm {s.name}@{s.onset_s / 3600:g}" for s in options.storms)
+    """The one line that flies this again, for a shell; every number to its last digit."""
+    given = {
+        "orbit": options.orbit,
+        "days": _exact(options.days),
+        "seed": str(options.seed),
+        "board": options.board,
+        "vehicle": options.vehicle,
+        "level": options.level,
+        "acceleration": _exact(options.acceleration),
+        "crash-acceleration": _exact(options.device_acceleration),
+        "jobs-per-day": _exact(options.jobs_per_day),
+    }
+    words = [f"--{name} {shlex.quote(value)}" for name, value in given.items()]
+    words += [f"--storm {s.name}@{_exact(s.onset_s / 3600)}" for s in options.storms]
+    return " ".join(["vanallen simulate", *words])
+
+
+def _exact(value: float) -> str:
+    """Short where that says it all; `%g` alone drops digits, and another flight would be flown."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _needed(silicon: Silicon, board: str) -> tuple[Work, Radiation]:

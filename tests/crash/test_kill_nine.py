@@ -105,7 +105,7 @@ def live_and_end_in_order(payload: PayloadProcess, promises: Promises) -> list[s
     return found
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(240, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [4, pytest.param(240, marks=pytest.mark.long)])
 def test_the_controller_keeps_its_promises_through_kill_nine(kills, scratch, figure):
     """Parameters, schedule, boot count and anti-replay counter, whenever the process is killed."""
     chance, promises = random.Random(9), Promises()
