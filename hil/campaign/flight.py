@@ -71,7 +71,6 @@ class FlightDirector:
         self._workload = workload
         self._recorder = recorder
         self._story = story
-        self._steps: list[Step] = []
         self._check_due_s = 0.0
         self._sample_due_s = 0.0
 
@@ -95,7 +94,7 @@ class FlightDirector:
         return Flown(
             plan=faults,
             population=population,
-            steps=tuple(self._steps),
+            steps=tuple(self._recorder.steps),
             admitted=frozenset(feeder.admitted),
             refused={job: reason.name for job, reason in feeder.refused.items()},
             start_s=start_s,
@@ -313,4 +312,4 @@ class FlightDirector:
         self._step(name, True, f"after {self._recorder.now_s - began_s:.1f} s")
 
     def _step(self, name: str, ok: bool, detail: str) -> None:
-        self._steps.append(Step(name, ok, detail))
+        self._recorder.steps.append(Step(name, ok, detail))

@@ -14,7 +14,7 @@ import msgspec
 
 from hil.campaign.plots import PlantSample, ReportedSample
 from hil.campaign.record import Answer, Event, Injection
-from hil.campaign.report import EventLine
+from hil.campaign.report import EventLine, Step
 from hil.campaign.story import Source, Story
 from hil.ground.reports import (
     EventReport,
@@ -45,6 +45,7 @@ class Recorder:
         self.plant: list[PlantSample] = []
         self.reported: list[ReportedSample] = []
         self.lines: list[EventLine] = []
+        self.steps: list[Step] = []
         self.housekeeping: dict[int, Housekeeping] = {}
         self._final: dict[int, int] = {}
         self._told: dict[str, int] = {}

@@ -71,6 +71,19 @@ def write_report(report: Report, path: Path) -> None:
 
 def render(report: Report) -> str:
     """The page as HTML text; everything in it, plots too, is inline."""
+    return fill_page(
+        "report.html",
+        report=report,
+        summary=report.summary,
+        plots=draw(report.traces),
+        figures=_figures(report),
+        colours={outcome.value: colour for outcome, colour in COLOURS.items()},
+        failures={outcome.value for outcome in FAILURES},
+    )
+
+
+def fill_page(template: str, **values: Any) -> str:
+    """One of the templates beside this file, filled in; what it is given is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -80,15 +93,7 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html")
-    return template.render(
-        report=report,
-        summary=report.summary,
-        plots=draw(report.traces),
-        figures=_figures(report),
-        colours={outcome.value: colour for outcome, colour in COLOURS.items()},
-        failures={outcome.value for outcome in FAILURES},
-    )
+    return environment.get_template(template).render(**values)
 
 
 def _figures(report: Report) -> list[tuple[str, str, bool]]:

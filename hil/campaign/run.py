@@ -22,6 +22,7 @@ from flight_sw.errors import VanAllenError
 from flight_sw.profile import Profile
 from hil.board_files import find_board, read_board
 from hil.campaign.board_kind import compares_bits, compile_for, sentence, settled
+from hil.campaign.ended import EndedEarly, write_ended
 from hil.campaign.flight import FlightDirector, Flown
 from hil.campaign.folder import RunFolder, make_folder
 from hil.campaign.judge import final_answers, judge
@@ -124,7 +125,12 @@ def run(request: RunRequest) -> int:
         try:
             flown, link = _fly(setup, flight, recorder, story)
         except VanAllenError as error:
-            return _report_failure(error, folder, request)
+            _end_early(str(error), flight, folder, recorder, time.monotonic() - began_s)
+            return FAILED
+        except (KeyboardInterrupt, SystemExit):
+            reason = "somebody ended it by a signal"
+            _end_early(reason, flight, folder, recorder, time.monotonic() - began_s)
+            raise
     outcome = _judge(flight, flown, recorder, link, time.monotonic() - began_s)
     _tell(outcome, folder, story, flight)
     return OK if outcome.passed else FAILED
@@ -275,11 +281,20 @@ def _results(outcome: Outcome) -> list[ResultLine]:
     return lines
 
 
-def _report_failure(error: VanAllenError, folder: RunFolder, request: RunRequest) -> int:
-    """The flight ended early: say why in one line, and leave the logs."""
-    sys.stderr.write(f"vanallen: the flight ended early: {error}\n")
-    sys.stderr.write(f"vanallen: logs are in {folder.root}; again: {request.command}\n")
-    return FAILED
+def _end_early(
+    reason: str, flight: _Flight, folder: RunFolder, recorder: Recorder, wall_s: float
+) -> None:
+    """Say why in one line, and leave summary, report and logs."""
+    request = flight.request
+    write_ended(
+        EndedEarly(
+            reason, flight.scenario, flight.profile.name, request.seed, request.command, wall_s
+        ),
+        recorder,
+        folder,
+    )
+    sys.stderr.write(f"vanallen: the flight ended early: {reason}\n")
+    sys.stderr.write(f"vanallen: report: {folder.report}; again: {request.command}\n")
 
 
 @contextmanager

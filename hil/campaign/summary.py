@@ -63,6 +63,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "board": outcome.board,
         "seed": outcome.seed,
         "passed": outcome.passed,
+        "ended_early": None,
         "protection": outcome.scenario.protection,
         "faults": tally(verdict),
         "jobs": _jobs(outcome),

@@ -1,13 +1,16 @@
 """`vanallen simulate`: fly days in seconds, show progress, write the report."""
 
+import html
 import json
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from flight_sw.errors import UserError
-from hil.simulation.flight import FlightOptions, fly, passed, rerun, summary
+from hil.simulation.flight import Flight, FlightOptions, fly, passed, rerun, summary
 from hil.simulation.report import write_report
 
 DAYS_MAX = 400.0
@@ -26,7 +29,12 @@ def simulate_command(options: FlightOptions, out: Path, *, as_json: bool) -> int
     except OSError as error:
         raise UserError(f"{out}: cannot make the folder: {error.strerror}") from error
     started_s = time.process_time()
-    flight = _with_bar(options) if sys.stderr.isatty() and not as_json else fly(options)
+    reached = deque([0.0], maxlen=1)
+    try:
+        flight = _fly(options, reached.append, bar=sys.stderr.isatty() and not as_json)
+    except KeyboardInterrupt:
+        _end_early(options, out, reached[-1])
+        raise
     spent_s = time.process_time() - started_s
     figures = summary(flight)
     figures["seconds_per_sim_day"] = round(spent_s / options.days, 3)
@@ -39,14 +47,38 @@ def simulate_command(options: FlightOptions, out: Path, *, as_json: bool) -> int
     return 0
 
 
-def _with_bar(options: FlightOptions) -> Any:
+def _fly(options: FlightOptions, reached: Callable[[float], None], *, bar: bool) -> Flight:
+    if not bar:
+        return fly(options, reached)
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{options.days:g} days on {options.orbit}", total=1.0)
-        return fly(options, lambda share: bar.update(task, completed=share))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(f"{options.days:g} days on {options.orbit}", total=1.0)
+
+        def both(share: float) -> None:
+            reached(share)
+            shown.update(task, completed=share)
+
+        return fly(options, both)
+
+
+def _end_early(options: FlightOptions, out: Path, share: float) -> None:
+    """A summary and a page that say how far it came; nothing of it is judged."""
+    figures = {
+        "orbit": options.orbit,
+        "days": options.days,
+        "seed": options.seed,
+        "ended_early": "somebody interrupted it",
+        "reached_days": round(share * options.days, 4),
+        "again": rerun(options),
+    }
+    (out / "summary.json").write_text(json.dumps(figures, indent=1), "utf-8")
+    rows = "".join(f"<p>{name}: {html.escape(str(value))}</p>\n" for name, value in figures.items())
+    head = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>ended early</title>\n'
+    (out / "report.html").write_text(f"{head}<h1>This flight ended early</h1>\n{rows}</html>\n")
+    print(f"ended early; fly it again: {figures['again']}", file=sys.stderr)
 
 
 def _words(figures: dict[str, Any], out: Path) -> str:

@@ -93,3 +93,20 @@ def test_the_command_writes_its_files_and_tells_mistakes(tmp_path, capsys) -> No
         simulate_command(FlightOptions(days=0), tmp_path, as_json=True)
     with pytest.raises(UserError, match="did you mean `leo-550`"):
         simulate_command(FlightOptions(orbit="leo-505"), tmp_path, as_json=True)
+
+
+def test_an_interrupted_simulation_says_how_far_it_came(tmp_path, monkeypatch) -> None:
+    """Control-C leaves a summary and a page, with the line that flies it again."""
+
+    def interrupted(options, progress):
+        progress(0.25)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hil.simulation.command.fly", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        simulate_command(FlightOptions(days=8.0, seed=5), tmp_path, as_json=True)
+    figures = json.loads((tmp_path / "summary.json").read_text())
+    assert figures["ended_early"] == "somebody interrupted it"
+    assert figures["reached_days"] == 2.0
+    assert "--seed 5" in figures["again"]
+    assert "ended early" in (tmp_path / "report.html").read_text()
