@@ -32,6 +32,7 @@ from flight_sw.space_link.key_ring import KeyRing, new_ring
 from flight_sw.space_link.keys import KeySet
 from flight_sw.space_link.link import Standby, TcReceiver, Uplinked
 from flight_sw.space_link.packet import BarePacket, Telecommand
+from flight_sw.space_link.sdls import COUNTER_END
 
 BOARD_BYTES_MAX = 16_384
 SPACE_BYTES_MAX = 262_144  # what a space link that names no limit takes in a step
@@ -325,7 +326,9 @@ class Controller:
     def _settle_mode(self) -> None:
         self._take_mode()  # of a stored telecommand
         mode = self.mode
-        if mode is Mode.BOOT and self._uplink.security.ceiling > self._boot.tc_ceiling:
+        tc_ceiling = self._boot.tc_ceiling
+        ready = self._uplink.security.ceiling > tc_ceiling or tc_ceiling == COUNTER_END
+        if mode is Mode.BOOT and ready:
             self._change_mode(Mode.SAFE, "boot complete")
         elif mode in WORKING and self._watch.gave_up:
             self._change_mode(Mode.SAFE, "board does not recover")

@@ -1,6 +1,7 @@
 """Runs a Controller on a real clock and real ports; records and counters are written before all else."""
 
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from flight_sw.profile import Profile
 from flight_sw.runner import Loop, draw_session, write_memory_map
 from flight_sw.space_link.key_ring import RECORD_NAME, KeyRing, new_ring, restored_ring
 from flight_sw.space_link.keys import KeySet, LinkKey, parse_keys
+from flight_sw.space_link.sdls import COUNTER_END
 from flight_sw.store.counters import (
     BootCounter,
     BootRecord,
@@ -41,6 +43,7 @@ from flight_sw.store.record_store import RecordStore
 
 SUPPLY_PERIOD_S = 0.1
 SERIAL_CONNECTION = 1
+Starts = tuple[int, int]  # where the counters of telecommands and telemetry start
 SPACE_BACKLOG_MAX = 262_144  # telemetry for a serial ground line that takes none
 
 
@@ -86,6 +89,8 @@ class _ControllerRunner:
         self._runs = RunMarker(self._storage)
         self._records = RecordStore(self._storage)
         ring = self._ring(keys)
+        waiting = self._counters(ring.pending) if ring.pending else (0, 0)
+        counters = (self._counters(ring.active), waiting)
         self._ceilings = {
             TC_CEILING: CeilingStore(self._storage, ring.active.tc),
             TM_CEILING: CeilingStore(self._storage, ring.active.tm),
@@ -94,7 +99,7 @@ class _ControllerRunner:
         self._board = ReopeningPort.serial(options.board_port, profile.serial.baud, self._clock)
         self._board.check()
         self._supply = _supply(profile, options.board_port)
-        boot = self._boot(ring)
+        boot = self._boot(ring, counters)
         self._controller = Controller(profile, keys, boot)
         write_memory_map(
             options.state / "regions.json", os.getpid(), self._controller.memory_regions()
@@ -145,12 +150,10 @@ class _ControllerRunner:
         except DecodeError as error:
             raise KeyFileError(f"the stored record of keys cannot be used: {error}") from None
 
-    def _boot(self, ring: KeyRing) -> Boot:
-        """Count this boot before anything else can go wrong; the ceilings alone must be readable."""
+    def _boot(self, ring: KeyRing, counters: tuple[Starts, Starts]) -> Boot:
+        """Count this boot before anything else can go wrong."""
         record = self._count_boot()
-        pending = ring.pending
-        active = (self._ceiling(ring.active.tc), self._ceiling(ring.active.tm))
-        waiting = (self._ceiling(pending.tc), self._ceiling(pending.tm)) if pending else (0, 0)
+        active, waiting = counters
         loaded = self._records.load(RECORD_NAMES)
         return Boot(
             boots=record.boots if record else 0,
@@ -164,14 +167,33 @@ class _ControllerRunner:
             pending_ceilings=waiting,
         )
 
+    def _counters(self, keys: KeySet) -> tuple[int, int]:
+        """Where both ends start; one whose record is lost is closed, as if it were used up.
+
+        Fail closed: an old telecommand never passes again and no number is used twice. A payload that
+        takes no telecommands still boots into SAFE and says so in telemetry, and one that sends no
+        telemetry still takes new keys.
+
+        Raises:
+            KeyFileError: both are lost.
+        """
+        ceilings = (self._ceiling(keys.tc), self._ceiling(keys.tm))
+        if ceilings == (COUNTER_END, COUNTER_END):
+            raise KeyFileError(
+                f"both counters of keys {keys.tc.key_id} are lost, so old frames could pass again; "
+                "make a new key with: vanallen keys new"
+            )
+        return ceilings
+
     def _ceiling(self, key: LinkKey) -> int:
         stored = CeilingStore(self._storage, key).load()
-        if stored.state is CeilingState.LOST:
-            raise KeyFileError(
-                f"both copies of the {key.direction.value} counter of key {key.key_id} are lost, "
-                "so old frames could pass again; make a new key with: vanallen keys new"
-            )
-        return stored.value
+        if stored.state is not CeilingState.LOST:
+            return stored.value
+        sys.stderr.write(
+            f"vanallen: the {key.direction.value} counter of key {key.key_id} is lost, nothing passes "
+            "under it any more; make a new key with: vanallen keys new\n"
+        )
+        return COUNTER_END
 
     def _count_boot(self) -> BootRecord | None:
         """None if storage refuses: the payload boots all the same, with its required parts alone."""

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import copysign
 
 from flight_sw.dictionary.field import Field, Value, decode, encode
+from flight_sw.errors import DecodeError
 from flight_sw.mode import WORKING, Mode
 
 ANY_MODE = frozenset({Mode.SAFE, Mode.NOMINAL, Mode.DEGRADED})
@@ -42,11 +44,19 @@ class Command:
     def encode(self, values: Mapping[str, Value]) -> bytes:
         """Pack the data field; ValueError names the argument that does not fit."""
         head = b"" if self.function is None else self.function.to_bytes(2, "big")
-        return head + encode(self.arguments, values)
+        plain = {n: v + 0.0 if isinstance(v, float) else v for n, v in values.items()}  # no -0.0
+        return head + encode(self.arguments, plain)
 
     def decode(self, data: bytes) -> dict[str, Value]:
-        """Unpack the data field; DecodeError says what is wrong with it."""
-        return decode(self.arguments, data if self.function is None else data[2:])
+        """Unpack the data field; DecodeError says what is wrong with it.
+
+        A minus zero is refused: no encoder of ours makes one, and signs of zero surprise (A12).
+        """
+        values = decode(self.arguments, data if self.function is None else data[2:])
+        for name, value in values.items():
+            if value == 0 and isinstance(value, float) and copysign(1, value) < 0:
+                raise DecodeError(f"{name} is minus zero")
+        return values
 
 
 def arming_digest(service: int, subtype: int, data: bytes) -> int:

@@ -324,7 +324,7 @@ EVENTS: tuple[EventDefinition, ...] = (
     EventDefinition(
         "key-worn-out",
         Severity.HIGH,
-        "A counter of keys {key} nears its end: change the keys",
+        "A counter of keys {key} is lost or nears its end: change the keys",
         (_u16("key"),),
     ),
 )

@@ -79,7 +79,8 @@ def decode(fields: Iterable[Field], data: bytes) -> dict[str, Value]:
     """Unpack named values; every value is in range and every byte is used.
 
     Raises:
-        DecodeError: too short, too long, out of range, not finite, an unknown choice or bad UTF-8.
+        DecodeError: too short, too long, out of range, not finite, an unknown choice, bad UTF-8 or
+            control characters.
     """
     values: dict[str, Value] = {}
     position = 0
@@ -143,7 +144,7 @@ def _encode_one(field: Field, value: Value) -> bytes:
     if kind is Kind.BYTES and isinstance(value, bytes):
         return value
     if kind is Kind.TEXT and isinstance(value, str):
-        raw = _cut(value.encode())
+        raw = _cut(_printable(value).encode())
         return bytes([len(raw)]) + raw
     if kind is Kind.ENUM and isinstance(value, str):
         if value not in field.choices:
@@ -166,6 +167,13 @@ def _encode_names(field: Field, value: str) -> bytes:
     if unknown or len(names) > NAMES_MAX:
         raise ValueError(f"{field.name} {value!r} is not {describe(field)}")
     return bytes([len(names), *(field.choices.index(name) for name in names)])
+
+
+def _printable(text: str) -> str:
+    """With control characters as escapes: none ever reaches a terminal or a log (attack A26)."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _cut(text: bytes) -> bytes:
@@ -201,9 +209,12 @@ def _decode_text(field: Field, data: bytes, start: int) -> tuple[Value, int]:
     if end > len(data):
         raise DecodeError(f"{field.name} is cut off")
     try:
-        return data[start:end].decode(), end
+        text = data[start:end].decode()
     except UnicodeDecodeError as error:
         raise DecodeError(f"{field.name} is not UTF-8") from error
+    if not text.isprintable():
+        raise DecodeError(f"{field.name} has control characters")
+    return text, end
 
 
 def _decode_names(field: Field, data: bytes, start: int) -> tuple[Value, int]:

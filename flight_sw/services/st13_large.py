@@ -5,7 +5,8 @@ own outcome; send a report that is larger than a packet in parts, in the place o
 How verified: tests/flight_sw/services/test_st13_large.py (property over sizes, losses and repeats).
 Off nominal: two transfers at once, 4 MiB in all, else BUSY or TOO_LARGE. A part that comes twice is done
 again without effect; one that is missing is answered OUT_OF_ORDER and may be sent again. A transfer
-that rests for PAUSE_S is dropped with the event `transfer-dropped`.
+that rests for PAUSE_S is dropped with the event `transfer-dropped`. A large packet inside a large
+packet is NOT_ALLOWED (attack A30).
 Not provided: transfers over a restart; use a file slot (ST[23]).
 """
 
@@ -21,6 +22,7 @@ from flight_sw.space_link.packet import TM_DATA_BYTES_MAX
 
 TRANSFERS_MAX = 2
 PAUSE_S = 60.0
+LARGE_SERVICE = 13
 PART_BYTES = 32_768  # of a report; half a packet, so that other telemetry is not held up for long
 
 Dispatch = Callable[[int, int, bytes, Call], Outcome]
@@ -92,6 +94,8 @@ class LargePacketService:
         if len(transfer.data) != transfer.size:
             return Reason.INCOMPLETE
         service, subtype = transfer.data[:2]
+        if service == LARGE_SERVICE:
+            return Reason.NOT_ALLOWED
         return self._dispatch(service, subtype, bytes(transfer.data[2:]), call)
 
     def _go_on(self, call: Call) -> Reason | None:

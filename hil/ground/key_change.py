@@ -7,6 +7,7 @@ Each step can be repeated: whatever was cut off, the same command goes on where 
 The old keys stay in KEYS until telemetry has come under the new ones.
 """
 
+import hmac
 import json
 import os
 import sys
@@ -137,7 +138,9 @@ def _activate(bench: Bench, waiting: KeySet, counter: int) -> None:
     with _ground(bench, bench.keys, PendingUplink(waiting, counter)) as ground:
         ground.send("verify-keys", challenge=challenge).done()
         answer = ground.expect(Declared, where=lambda one: one.name == "key-check")
-        if answer.values["check"] != key_check(waiting, challenge):
+        check = answer.values["check"]
+        expected = key_check(waiting, challenge)
+        if not isinstance(check, bytes) or not hmac.compare_digest(check, expected):
             raise KeyChangeFailed("the payload does not hold the new telemetry key")
         try:
             ground.send("activate-keys", key=waiting.tc.key_id).done()

@@ -24,6 +24,8 @@ INTEGERS = {
     Kind.U64: (0, 2**64 - 1),
     Kind.I32: (-(2**31), 2**31 - 1),
 }
+# What str.isprintable takes; control characters travel as escapes.
+PRINTABLE = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
 NAME = set(string.ascii_lowercase + string.digits + "-")
 
 
@@ -47,7 +49,7 @@ def value_of(field: Field) -> st.SearchStrategy[Value]:
         return st.booleans()
     if field.choices:  # several of them, joined by commas
         return st.lists(st.sampled_from(field.choices), max_size=5).map(",".join)
-    return st.text(max_size=60) if field.kind is Kind.TEXT else st.binary(max_size=60)
+    return st.text(PRINTABLE, max_size=60) if field.kind is Kind.TEXT else st.binary(max_size=60)
 
 
 def values_of(fields: Sequence[Field]) -> st.SearchStrategy[dict[str, Value]]:
