@@ -13,6 +13,12 @@ from hil.ground.reports import EventReport, ModelReport
 from hil.model_upload import UpdateNotKept, Upload, pack_model, upload
 
 
+def _at_work(ground):
+    """A board that was off in SAFE still boots after the order, and takes no model until it is up."""
+    sample = ground.housekeeping()
+    return sample is not None and sample.values["mode"] == "NOMINAL"
+
+
 def test_a_model_goes_up_serves_and_another_shape_is_refused(tmp_path):
     """Beside the model that flies; the memory map of the board names both."""
     source = find_model("telemetry-anomaly")
@@ -31,6 +37,7 @@ def test_a_model_goes_up_serves_and_another_shape_is_refused(tmp_path):
         ground = stack.ground
         ground.send("set-mode", mode="NOMINAL").done()
         ground.expect(event="model-protected", within_s=30)
+        assert ground.wait_until(lambda: _at_work(ground), 30), "the board never came to work"
         upload(ground, update, Upload(slot=2, file=1, within_s=60, keep=True), said.append)
         ground.send("report-models").done()
         ground.expect(ModelReport, where=lambda model: model.slot == 2, within_s=5, fresh=False)
