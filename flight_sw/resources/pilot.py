@@ -70,7 +70,8 @@ class Pilot:
         before = self._limited
         self._limited = self._short.holds(now, limits.debounce_s, asked=short)
         self.hold = choice.hold
-        change = int(before) - int(self._limited)
+        # Whoever was told that the staircase throttles is told when it does no more.
+        change = int(before or was) - int(self._limited)
         return Decision(choice.level, change, stairs.too_hot)
 
     def _over(self, temp_c: float | None, limits: StaircaseLimits, now: float) -> bool:

@@ -1,3 +1,5 @@
+import pytest
+
 from flight_sw.resources.governor import StaircaseGovernor, StaircaseLimits
 from flight_sw.resources.lookahead import LevelModel, Outlook
 from flight_sw.resources.pilot import Pilot
@@ -51,3 +53,28 @@ def test_a_lost_sensor_and_a_hot_die_fall_back_on_the_staircase() -> None:
         assert levels == sorted(levels, reverse=True)
         assert levels[-1] == 0
         assert pilot.throttled
+
+
+@pytest.mark.parametrize("soft_c", [40.0, 41.0])
+def test_the_end_of_a_fall_back_is_told(soft_c: float) -> None:
+    """A limit that is moved below the die and back: throttled once, released once."""
+    pilot = Pilot(4, MODEL)
+    pilot.start(0.0)
+    changes = []
+    for second in range(2, 20, 2):
+        limits = StaircaseLimits(soft_c, 30.0, 85.0, 1.0) if second == 4 else LIMITS
+        pilot.see(3.0, (), None)
+        changes.append(pilot.decide(43.0, limits, float(second)).change)
+    assert [change for change in changes if change] == [-1, 1]
+    assert not pilot.throttled
+
+
+def test_cooling_off_is_told_once() -> None:
+    """The staircase hands over to a look-ahead that still holds back: no second throttling."""
+    pilot = Pilot(4, MODEL)
+    pilot.start(0.0)
+    changes = []
+    for second, temp_c in ((2.0, 81.0), (4.0, 60.0), (6.0, 60.0)):
+        pilot.see(3.0, (), None)
+        changes.append(pilot.decide(temp_c, LIMITS, second).change)
+    assert [change for change in changes if change] == [-1, 1]
