@@ -27,7 +27,7 @@ from hil.ground.archive import Archive
 from hil.ground.cfdp import GroundFiles
 from hil.ground.cfdp_requests import FILE_S, Progress, unwatched
 from hil.ground.history import History
-from hil.ground.link import GroundLink, PendingUplink
+from hil.ground.link import GroundLink, PendingUplink, Tap
 from hil.ground.reports import EventReport, Housekeeping, Report, Stage, Verification, decode_report
 from hil.ground.request import ANSWER_S, NoAnswer, NotSeen, Request
 from hil.ground.spelling import nearest
@@ -142,6 +142,21 @@ class Ground:
         if self._archive is not None:
             self._archive.command(time.time(), request.id, name, values)
         return request
+
+    def listen(self, tap: Tap | None) -> int:
+        """Let `tap` hear every byte of the line from now on; the next telecommand's counter."""
+        self._link.tap = tap
+        return self._link.next_counter
+
+    def inject(self, data: bytes) -> None:
+        """Put raw bytes on the uplink, as somebody else's transmitter would."""
+        self._link.inject(data)
+
+    def forget(self) -> None:
+        """Receive what waits, then let no report so far answer any further expectation."""
+        self.wait_until(lambda: True, 0.0)
+        self._history = History()
+        self._polled = 0
 
     def arm(self, name: str, /, **values: Value) -> Request:
         """Allow one critical telecommand with just these arguments for the next 30 s.

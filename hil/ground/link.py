@@ -6,6 +6,7 @@ that a controller that was restarted, or commanded by another program meanwhile,
 
 import select
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,10 @@ from hil.ground.link_state import LinkState
 OUT_BYTES_MAX = 262_144  # bytes that wait for the port; more are not taken
 KEEP_PERIOD_S = 1.0  # between two writes of the telemetry counter
 RETRY_S = 0.1
+UP, DOWN, OPENED, LOST = "up", "down", "opened", "lost"  # what a tap hears of the line
 FILE_BYTES_AHEAD = 4_096  # 45 ms at 921,600 baud
+
+Tap = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class GroundLink:
     ) -> None:
         settings = link_settings(profile)
         self.url = url
+        self.tap: Tap | None = None  # hears every byte both ways, as it passes the port
         self.is_synced = False  # whether the payload has named its counter since the line opened
         self._apid = settings.apid
         self._up = up
@@ -114,6 +119,11 @@ class GroundLink:
         return self._port.opens
 
     @property
+    def next_counter(self) -> int:
+        """The security counter of the next telecommand frame."""
+        return self._sender.security.next_counter
+
+    @property
     def frames_bad(self) -> int:
         """Telemetry frames refused, for any reason."""
         return self._receiver.refusals.total()
@@ -158,11 +168,21 @@ class GroundLink:
         self._flush()
         return len(raw)
 
+    def inject(self, data: bytes) -> None:
+        """Send raw bytes, no frame of ours."""
+        self._out += data
+        self._flush()
+
     def receive(self) -> list[bytes]:
         """The packets that have arrived; also pushes what waits to go out."""
+        losses = self._port.losses
         received = self._port.read()
+        if self._port.losses != losses:
+            self._heard(LOST, self._port.last_error.encode())
         if self._port.opens != self._opens:
             self._start_afresh()
+        if received:
+            self._heard(DOWN, received)
         packets = self._receiver.feed(received) + self._confirm_seen()
         self._flush()
         return [packet for _, packet in packets]
@@ -207,6 +227,7 @@ class GroundLink:
     def _start_afresh(self) -> None:
         """The line was opened anew: nothing half-sent or half-received may leak into it."""
         self._opens = self._port.opens
+        self._heard(OPENED, self.url.encode())
         self._receiver.reset()
         self._out.clear()
         self._jumped = True
@@ -214,7 +235,14 @@ class GroundLink:
 
     def _flush(self) -> None:
         if self._out and self._port.is_open:
-            del self._out[: self._port.write(bytes(self._out))]
+            taken = self._port.write(bytes(self._out))
+            if taken:
+                self._heard(UP, bytes(self._out[:taken]))
+            del self._out[:taken]
+
+    def _heard(self, what: str, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap(what, data)
 
     def _reserve(self) -> None:
         security = self._sender.security
