@@ -18,6 +18,7 @@ from flight_sw.services.st08_functions import model_report
 
 STALE_BEATS = 5  # heartbeats without a temperature until it counts as unknown
 OVER_CURRENT_READINGS = 3
+REGIONS_MAX = 1024  # lines of a board's memory map; 16 slots with all their copies have fewer
 # A board that latches up so often in so short a time stays off, in SAFE, until the ground decides.
 LATCH_UPS_MAX, LATCH_UPS_WITHIN_S = 3, 3600.0
 
@@ -206,6 +207,11 @@ class BoardSide:
         self._raise(name, slot=model.slot, name=model.name, coverage=model.coverage)
         return [model_report(model)]
 
+    def _has_room(self, region: str) -> bool:
+        """A board that never ends its memory map must not fill the controller's memory."""
+        known = self._services.memory.board
+        return region not in known and len(known) < REGIONS_MAX
+
     def _take_news(self, message: m.ToController) -> None:
         match message:
             case m.Identity():
@@ -231,7 +237,7 @@ class BoardSide:
             case m.VoteRepaired(record=record, bits=bits):
                 self.counts.votes += 1
                 self._raise("vote-repaired", record=record, bits=bits)
-            case m.Region(name=name, address=address, length=length):
+            case m.Region(name=name, address=address, length=length) if self._has_room(name):
                 line = report("region", name=name, address=address, length=length)
                 self._services.functions.regions.append(line)
                 self._services.memory.board[name] = length

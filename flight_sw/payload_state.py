@@ -76,7 +76,7 @@ class PayloadState:
             "board": self.watch.state.name,
             "temp_known": temp_c is not None,
             "temp": temp_c or 0.0,
-            "power": beat.power_w or 0.0,
+            "power": self.board.power_w(glance.now) or 0.0,
             "frequency": glance.mhz,
             "jobs_queued": jobs.queued,
             "jobs_done": jobs.done,

@@ -2,11 +2,35 @@
 
 The first group goes from controller to node, the second from node to controller. Times are seconds,
 temperatures degrees Celsius. `tick` is the node's scrub counter: pages checked since it booted.
+
+Nearly every number has its range here: the board is a computer that radiation hits, and whatever it says
+must fit the telemetry that it ends up in. What does not fit is no message.
 """
+
+from typing import Annotated
 
 import msgspec
 
 from flight_sw.errors import DecodeError
+
+U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
+U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
+Address = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+# A tick may be one before the first.
+Tick = Annotated[int, msgspec.Meta(ge=-1, le=(1 << 63) - 1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+# What is left of a time; less than nothing, until somebody acts on it.
+Left = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+# A part of a file; the channel carries messages of 1 MiB.
+PartBytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 16)]
+# Longer ones are cut for telemetry; this only keeps a mad board's within bounds.
+Text = Annotated[str, msgspec.Meta(max_length=1024)]
+Protection = Annotated[str, msgspec.Meta(pattern="^(none|standard|high|vote)\\Z")]
+Tier = Annotated[str, msgspec.Meta(pattern="^(CORRECTED|REBUILT|CHECK_REPAIRED|LOST|RETIRED)\\Z")]
+State = Annotated[
+    str, msgspec.Meta(pattern="^(REFUSED|ON_TRIAL|CONFIRMED|ROLLED_BACK|KEPT|NO_TRIAL)\\Z")
+]
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -16,25 +40,25 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True)
 class Order(Message, frozen=True):
     """Controller to node: where the board should be; repeated as a note, so a lost one heals."""
 
-    level: int
+    level: U8
     scrub_enabled: bool
-    scrub_pass_s: float
+    scrub_pass_s: Annotated[float, msgspec.Meta(ge=0.01, le=1e6)]
 
 
 class SubmitJob(Message, frozen=True):
     """Run the model in `slot` on `input`, raw little-endian tensor bytes, in a protection class."""
 
-    job: int
-    attempt: int
-    slot: int
+    job: U32
+    attempt: U8
+    slot: U8
     input: bytes
-    protection: str
+    protection: Protection
 
 
 class CancelJob(Message, frozen=True):
     """Forget a job that is waiting on the node."""
 
-    job: int
+    job: U32
 
 
 class RestartWorker(Message, frozen=True):
@@ -44,29 +68,29 @@ class RestartWorker(Message, frozen=True):
 class ScrubNow(Message, frozen=True):
     """Check every protected page once, at once; answered by ScrubDone with the same number."""
 
-    request: int
+    request: Address
 
 
 class ReadRegion(Message, frozen=True):
     """Read bytes of a named memory region; answered by RegionData or RegionRefused."""
 
-    name: str
-    offset: int
-    length: int
+    name: Text
+    offset: U32
+    length: U32
 
 
 class CheckRegion(Message, frozen=True):
     """Sum up bytes of a named memory region; answered by RegionChecked or RegionRefused."""
 
-    name: str
-    offset: int
-    length: int
+    name: Text
+    offset: U32
+    length: U32
 
 
 class MendRegion(Message, frozen=True):
     """Scrub a named region now, or rebuild it from its golden copy; answered by RegionMended."""
 
-    name: str
+    name: Text
     rebuild: bool
 
 
@@ -76,35 +100,35 @@ class OfferUpdate(Message, frozen=True):
     `digest` is its SHA-256; installed, it stays `confirm_s` seconds on trial.
     """
 
-    update: int
-    slot: int
-    size: int
+    update: U32
+    slot: U8
+    size: U32
     digest: bytes
-    confirm_s: float
+    confirm_s: Seconds
 
 
 class UpdatePart(Message, frozen=True):
     """Answer to WantPart; without data: there is no such update any more."""
 
-    update: int
-    offset: int
+    update: U32
+    offset: U32
     data: bytes
 
 
 class SettleTrial(Message, frozen=True):
     """End the trial in a slot: keep what is on trial, or put back what was there before."""
 
-    slot: int
+    slot: U8
     keep: bool
 
 
 class Identity(Message, frozen=True):
     """The first message of a node's session."""
 
-    board: str
-    serial_number: str
-    boots: int
-    slots: int
+    board: Text
+    serial_number: Text
+    boots: U32
+    slots: U8
 
 
 class ModelReady(Message, frozen=True):
@@ -113,37 +137,37 @@ class ModelReady(Message, frozen=True):
     `classes` are the protection classes that it can keep.
     """
 
-    slot: int
-    name: str
-    coverage: float
+    slot: U8
+    name: Text
+    coverage: Share
     protected: bool
-    weight_bytes: int
-    input_bytes: int
-    output_bytes: int
-    digest: str
-    classes: tuple[str, ...]
+    weight_bytes: U32
+    input_bytes: U32
+    output_bytes: U32
+    digest: Text
+    classes: tuple[Protection, ...]
 
 
 class ModelRefused(Message, frozen=True):
     """A model did not load."""
 
-    slot: int
-    why: str
+    slot: U8
+    why: Text
 
 
 class ModelGone(Message, frozen=True):
     """The model in a slot is being replaced: ModelReady or ModelRefused follows, if it `returns`."""
 
-    slot: int
+    slot: U8
     returns: bool
 
 
 class WantPart(Message, frozen=True):
     """The node is ready for this part of an update."""
 
-    update: int
-    offset: int
-    length: int
+    update: U32
+    offset: U32
+    length: PartBytes
 
 
 class UpdateTold(Message, frozen=True):
@@ -152,42 +176,45 @@ class UpdateTold(Message, frozen=True):
     `reason` is a value of `inference.worker_messages.UpdateFailure`, or empty.
     """
 
-    slot: int
-    state: str
-    reason: str
-    detail: str
-    left_s: float
+    slot: U8
+    state: State
+    reason: Text
+    detail: Text
+    left_s: Left
 
 
 class Heartbeat(Message, frozen=True):
-    """A note, several a second: the node lives, and this is how it feels. None: no fresh reading."""
+    """A note, several a second: the node lives, and this is how it feels. None: no fresh reading.
 
-    sequence: int
+    Readings have no range: a mad sensor must not make its board look dead.
+    """
+
+    sequence: Address
     temp_c: float | None
     power_w: float | None
     frequency_mhz: float | None
-    level: int
+    level: U8
     worker_up: bool
-    tick: int
+    tick: Address
 
 
 class JobResult(Message, frozen=True):
     """A model's answer; it may be withdrawn until a Clean with a tick not below `tick_end`."""
 
-    job: int
-    attempt: int
+    job: U32
+    attempt: U8
     output: bytes
-    elapsed_s: float
-    tick_start: int
-    tick_end: int
+    elapsed_s: Seconds
+    tick_start: Tick
+    tick_end: Tick
 
 
 class JobRefused(Message, frozen=True):
     """A job ended without an answer; `reason` is a name of `dictionary.reason.Reason`."""
 
-    job: int
-    attempt: int
-    reason: str
+    job: U32
+    attempt: U8
+    reason: Text
 
 
 class PageHit(Message, frozen=True):
@@ -196,81 +223,81 @@ class PageHit(Message, frozen=True):
     Only jobs of these protection classes compute with that region.
     """
 
-    region: str
-    slot: int
-    page: int
-    tier: str
-    bits: int
-    since_tick: int
-    found_tick: int
-    classes: tuple[str, ...]
+    region: Text
+    slot: U8
+    page: U32
+    tier: Tier
+    bits: U32
+    since_tick: Tick
+    found_tick: Tick
+    classes: tuple[Protection, ...]
 
 
 class Clean(Message, frozen=True):
     """Every page of the slot's model was found clean after each answer up to `tick`."""
 
-    slot: int
-    tick: int
+    slot: U8
+    tick: Tick
 
 
 class ScrubDone(Message, frozen=True):
     """Answer to ScrubNow."""
 
-    request: int
-    pages: int
+    request: Address
+    pages: U32
 
 
 class WorkerRestarted(Message, frozen=True):
     """The inference worker was started again."""
 
-    why: str
+    why: Text
 
 
 class VoteRepaired(Message, frozen=True):
     """A voted record of the node was outvoted and repaired; `lost` if even the vote was wrong."""
 
-    record: str
-    bits: int
+    record: Text
+    bits: U32
     lost: bool
 
 
 class Region(Message, frozen=True):
     """One line of the node's memory map."""
 
-    name: str
-    address: int
-    length: int
+    name: Text
+    address: Address
+    length: U32
 
 
 class RegionData(Message, frozen=True):
     """Answer to ReadRegion."""
 
-    name: str
-    offset: int
+    name: Text
+    offset: U32
     data: bytes
 
 
 class RegionChecked(Message, frozen=True):
     """Answer to CheckRegion; `crc` is CRC-32C."""
 
-    name: str
-    offset: int
-    length: int
-    crc: int
+    name: Text
+    offset: U32
+    length: U32
+    crc: U32
 
 
 class RegionMended(Message, frozen=True):
     """Answer to MendRegion: pages looked at, and how many of them were not clean."""
 
-    name: str
-    pages: int
-    hits: int
+    name: Text
+    pages: U32
+    hits: U32
 
 
 class RegionRefused(Message, frozen=True):
     """There is no such region, or the range leaves it, or it cannot be mended now."""
 
-    name: str
+    name: Text
 
 
 ToNode = (

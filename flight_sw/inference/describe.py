@@ -1,5 +1,6 @@
 """What a model file takes and gives, or one clear line why it cannot be used."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,9 @@ def describe_model(path: Path) -> ModelDescription:
         sha256=source_digest(path, proto),
         inputs=graph_inputs(path, proto),
         outputs=tuple(_spec(path, value, "output") for value in proto.graph.output),
-        operators=_count([node.op_type for node in proto.graph.node]),
+        operators=_count([_text(path, node.op_type) for node in proto.graph.node]),
         opset=max((entry.version for entry in proto.opset_import if not entry.domain), default=0),
-        weight_bytes=sum(_tensor_bytes(tensor) for tensor in proto.graph.initializer),
+        weight_bytes=sum(_tensor_bytes(path, tensor) for tensor in proto.graph.initializer),
     )
 
 
@@ -61,24 +62,26 @@ def read_proto(path: Path) -> Any:
 
 def source_digest(path: Path, proto: Any) -> str:
     """SHA-256 over the model file and every external data file it names, in hex."""
-    import onnx.external_data_helper as external
-
     names = sorted(
         {
-            external.ExternalDataInfo(tensor).location
+            _text(path, entry.value)
             for tensor in proto.graph.initializer
-            if external.uses_external_data(tensor)
+            if tensor.data_location == tensor.EXTERNAL
+            for entry in tensor.external_data
+            if entry.key == "location"
         }
     )
     text = sha256_hex(path.read_bytes())
     for name in names:
-        data = (path.parent / name).resolve()
-        if path.parent.resolve() not in data.parents:
-            raise ModelError(f"{path}: external data {name!r} lies outside the model's folder")
         try:
+            data = (path.parent / name).resolve()
+            if path.parent.resolve() not in data.parents:
+                raise ModelError(f"{path}: external data {name!r} lies outside the model's folder")
             text += sha256_hex(data.read_bytes())
         except OSError as error:
             raise ModelError(f"{path}: external data {name!r}: {error.strerror}") from error
+        except (ValueError, RuntimeError) as error:  # a NUL in the name; links in a circle
+            raise ModelError(f"{path}: external data {name!r}: no name of a file") from error
     return text if not names else sha256_hex(text.encode())
 
 
@@ -113,15 +116,24 @@ def _spec(path: Path, value: Any, role: str) -> TensorSpec:
                 "export the model with fixed shapes, batch 1"
             )
         shape.append(dim.dim_value)
-    return TensorSpec(value.name, dtype.name, tuple(shape))
+    return TensorSpec(_text(path, value.name), dtype.name, tuple(shape))
 
 
-def _tensor_bytes(tensor: Any) -> int:
-    import numpy as np
+def _tensor_bytes(path: Path, tensor: Any) -> int:
     import onnx
 
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    return int(np.prod(tensor.dims, dtype=np.int64)) * int(dtype.itemsize)
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"{path}: {tensor.name!r} has no type that numbers have") from error
+    return int(math.prod(tensor.dims)) * int(dtype.itemsize)
+
+
+def _text(path: Path, value: str | bytes) -> str:
+    """Protobuf hands out as bytes what should be text and is not UTF-8."""
+    if isinstance(value, bytes):
+        raise ModelError(f"{path}: not an ONNX model; {value[:40]!r} is no text")
+    return value
 
 
 def _count(names: list[str]) -> dict[str, int]:

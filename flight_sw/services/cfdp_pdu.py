@@ -24,6 +24,7 @@ ENTITY_BYTES: Final = 2
 NUMBER_BYTES: Final = 4
 HEADER_BYTES: Final = 4 + 2 * ENTITY_BYTES + NUMBER_BYTES
 DATA_OVERHEAD_BYTES: Final = HEADER_BYTES + 4 + 2  # offset before the data, CRC behind it
+FILE_BYTES_MAX: Final = (1 << 32) - 1  # 4.1.2: sizes and offsets of small files have 32 bits
 PDU_BYTES_MAX: Final = 980  # with its packet header in one telecommand frame
 
 _HEADER = struct.Struct(">BHBHIH")
@@ -103,6 +104,8 @@ def open_pdu(raw: bytes) -> Pdu:
             _ = content.dest_file_name, content.source_file_name
     except LIBRARY_ERRORS as error:
         raise DecodeError(f"CFDP unit cannot be read: {type(error).__name__}") from error
+    if kind is PduKind.DATA and content.offset + len(content.file_data) > FILE_BYTES_MAX:
+        raise DecodeError("CFDP file data lies beyond what a small file can hold")
     if kind is not PduKind.ACK and to_receiver is not (kind in TO_RECEIVER):
         raise DecodeError("CFDP unit travels the wrong way")
     return Pdu(kind, to_receiver, source, number, destination, content)

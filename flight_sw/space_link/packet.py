@@ -165,6 +165,8 @@ class BarePacket:
         first, second, _ = _PACKET_HEADER.unpack_from(packet)
         if first & _SECONDARY_HEADER or second & 0xC000 != _UNSEGMENTED:
             raise DecodeError("not an unsegmented packet without secondary header")
+        if first & 0x7FF == IDLE_APID:
+            raise DecodeError("idle packets carry no unit")
         data = bytes(packet[PACKET_HEADER_BYTES:])
         return cls(first & 0x7FF, second & 0x3FFF, data, bool(first & _TYPE_TC))
 
