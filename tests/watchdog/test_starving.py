@@ -19,10 +19,10 @@ def node():
     """A real node with its worker up and its model loaded, for whoever steps it."""
     stack = Stack()
     stack.fly()
-    return _Bench(stack)
+    return NodeBench(stack)
 
 
-class _Bench:
+class NodeBench:
     """Steps the node alone, and remembers when its watchdog was last fed."""
 
     def __init__(self, stack: Stack) -> None:
@@ -43,7 +43,7 @@ class _Bench:
                 self.fed_s = self.now
 
 
-def starved_after(bench: _Bench, within_s: float) -> float:
+def starved_after(bench: NodeBench, within_s: float) -> float:
     """How long the watchdog was fed on after now."""
     since = bench.now
     bench.run(within_s)
