@@ -55,7 +55,7 @@ class LinkState:
         self._frame_path = folder / f"{name}.last-frame"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock_path.touch()
+            self._lock_path.touch(mode=0o600)
         except OSError as error:
             raise UserError(
                 f"{folder}: cannot keep counters here ({error.strerror}); name a folder of your own"
@@ -111,7 +111,8 @@ class LinkState:
 
     def keep_frame(self, raw: bytes) -> None:
         """Keep the bytes of a telecommand as they went out, for a replay on purpose."""
-        self._frame_path.write_bytes(raw)
+        with open(self._frame_path, "wb", opener=_private) as file:
+            file.write(raw)
 
     def last_frame(self) -> bytes | None:
         """The bytes of the last telecommand, or None."""
@@ -126,7 +127,7 @@ class LinkState:
     def _write(self, counters: Counters) -> None:
         draft = self._path.with_suffix(".draft")
         try:
-            with draft.open("wb") as file:
+            with open(draft, "wb", opener=_private) as file:
                 file.write(msgspec.json.encode(counters) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -138,3 +139,8 @@ class LinkState:
                 os.close(folder)
         except OSError as error:
             raise StoreError(f"{self._path}: counters not stored: {error.strerror}") from error
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that others on this machine cannot read: it holds frames that were authenticated."""
+    return os.open(path, flags, 0o600)

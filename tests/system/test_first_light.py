@@ -4,13 +4,25 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from flight_sw.space_link.keys import parse_keys
+from tests.system.leaks import (
+    files_with,
+    is_loopback,
+    key_forms,
+    listeners,
+    processes_of,
+    shown,
+)
+
 ROOT = Path(__file__).parents[2]
 OPSSAT = ROOT.parent / "shared" / "data" / "opssat_ad_features.csv"
 FLIGHT_LIMIT_S = 150  # a busy machine; a quiet one needs 30
+LOOK_S = 1.0
 
 
 def vanallen(*words, cwd, limit_s=FLIGHT_LIMIT_S):
@@ -26,25 +38,56 @@ def vanallen(*words, cwd, limit_s=FLIGHT_LIMIT_S):
     )
 
 
-def processes_below(folder):
-    """Processes whose command line names the folder: what a run has left behind."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if entry.name.isdigit() and str(folder).encode() in command:
-            found.append(command)
-    return found
+@dataclass
+class Watched:
+    """What was seen of the flight's processes while they ran."""
+
+    addresses: set[str] = field(default_factory=set)
+    told: set[bytes] = field(default_factory=set)  # command lines and environments
+
+    def look(self, folder):
+        """At every process of the run."""
+        for process in processes_of(folder):
+            self.addresses |= listeners(process)
+            self.told.add(shown(process))
 
 
 @pytest.fixture(scope="module")
-def first_light(tmp_path_factory):
+def watched():
+    """Filled by the flight."""
+    return Watched()
+
+
+@pytest.fixture(scope="module")
+def first_light(tmp_path_factory, watched):
     """One real flight for all tests of this file: the finished process and its folder."""
     folder = tmp_path_factory.mktemp("flight")
-    words = ("run", "--scenario", "first-light", "--seed", "7", "--out", "run", "--json")
-    return vanallen(*words, cwd=folder), folder / "run"
+    words = ["run", "--scenario", "first-light", "--seed", "7", "--out", "run", "--json"]
+    with (folder / "out").open("wb") as out, (folder / "errors").open("wb") as errors:
+        flight = subprocess.Popen(
+            [sys.executable, "-m", "hil", *words],
+            cwd=folder,
+            stdout=out,
+            stderr=errors,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        try:
+            code = watch(flight, watched, folder / "run")
+        finally:
+            flight.kill()
+            flight.wait()
+    texts = ((folder / name).read_text() for name in ("out", "errors"))
+    return subprocess.CompletedProcess(words, code, *texts), folder / "run"
+
+
+def watch(flight, watched, folder):
+    """Look at the processes of a flight until it ends; its exit code."""
+    for _ in range(round(FLIGHT_LIMIT_S / LOOK_S)):
+        try:
+            return flight.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            watched.look(folder)
+    pytest.fail(f"the flight does not end within {FLIGHT_LIMIT_S} s")
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +151,37 @@ def test_run_folder_holds_what_is_needed_afterwards(first_light, summary):
 def test_nothing_of_a_flight_is_left_running(first_light):
     """Emulator, controller, node and worker end with the run."""
     _, folder = first_light
-    assert processes_below(folder) == []
+    assert list(processes_of(folder)) == []
+
+
+def test_no_key_byte_leaves_the_key_file(first_light, watched):
+    """A34: not in a report, log, telemetry, stored state, on the terminal, or on a command line."""
+    done, folder = first_light
+    forms = key_forms(parse_keys((folder / "keys").read_text(), "keys"))
+    assert files_with(forms, [folder / "keys"]), "the search finds nothing at all"
+    others = [file for file in folder.rglob("*") if file != folder / "keys"]
+    assert len(others) > 20
+    assert files_with(forms, others) == []
+    assert watched.told
+    told = b"".join([done.stdout.encode(), done.stderr.encode(), *watched.told])
+    assert not [form for form in forms if form in told]
+
+
+def test_what_a_payload_and_its_ground_must_keep_to_themselves_is_theirs_alone(first_light):
+    """Keys, and the counters and stores of controller and ground, are readable by nobody else."""
+    _, folder = first_light
+    files = [folder / "keys"]
+    for who in ("controller", "ground"):
+        files += [file for file in (folder / "state" / who).rglob("*") if file.is_file()]
+    files.remove(folder / "state/controller/regions.json")  # the memory map, for the rig
+    assert len(files) > 8
+    assert [str(file) for file in files if file.stat().st_mode & 0o077] == []
+
+
+def test_nothing_listens_beyond_this_machine(first_light, watched):
+    """Of all programs of a flight, every listening socket is on a loopback address."""
+    assert watched.addresses, "nobody was seen to listen"
+    assert [one for one in watched.addresses if not is_loopback(one)] == []
 
 
 @pytest.mark.long
