@@ -17,6 +17,7 @@ from flight_sw.link_profile import link_settings
 from flight_sw.mode import WORKING, Mode, may_change
 from flight_sw.on_board import NOTHING_STORED, Identity, OnBoard, Stored
 from flight_sw.own_memory import ControllerMemory
+from flight_sw.own_profile import OwnProfile
 from flight_sw.payload_state import Glance, PayloadState
 from flight_sw.profile import Profile
 from flight_sw.radiation import self_test
@@ -24,8 +25,8 @@ from flight_sw.radiation.boot_guard import BootPlan, BootState, on_boot
 from flight_sw.radiation.protected import MemoryRegion
 from flight_sw.radiation.voted import VotedRecord, VoteLost
 from flight_sw.resources.governor import StaircaseLimits
-from flight_sw.resources.lookahead import LevelModel, Outlook
-from flight_sw.resources.pilot import Pilot
+from flight_sw.resources.lookahead import Outlook
+from flight_sw.resources.pilot import Pilot, believed
 from flight_sw.services.report import Report
 from flight_sw.services.st05_events import happening
 from flight_sw.space_link.key_ring import KeyRing, new_ring
@@ -70,13 +71,17 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What the runner has to do: make `records`, in order, and `counters` durable, then all the rest."""
+    """What the runner has to do: make `records`, in order, and `counters` durable, then all the rest.
+
+    After `restart` it ends the process, which its service manager starts anew.
+    """
 
     counters: dict[str, int]
     space: bytes
     board: bytes
     supply: SupplyOrder
     records: dict[str, bytes] = field(default_factory=dict)
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class Controller:
 
     def __init__(self, profile: Profile, keys: KeySet, boot: Boot) -> None:
         self._profile = profile
+        self._own_profile = OwnProfile(profile)
         self._boot = boot
         settings = link_settings(profile)
         ring = boot.ring or new_ring(keys)
@@ -128,7 +134,7 @@ class Controller:
             self._downlink,
             boot.boots,
         )
-        self._governor = Pilot(len(profile.frequency.levels_mhz), _believed(profile))
+        self._governor = Pilot(len(profile.frequency.levels_mhz), believed(profile))
         self._connections: frozenset[int] = frozenset()
         self._heard_s: dict[int, float] = {}
         self._replies: list[Report] = []
@@ -163,6 +169,9 @@ class Controller:
         self._board.send_waiting(now)
         reports += services.jobs.take_failures()
         self._board.order(int(self._state.read()["level"]), now)
+        is_damaged = self._own_profile.is_damaged(now)
+        if is_damaged:
+            self._raise("profile-damaged")
         reports += self._housekeep(now)
         stamp = Stamp(now, services.time.stamp_s)
         space = self._downlink.frames(reports, stamp, self._uplink.clcw(), inputs.space_room)
@@ -174,6 +183,7 @@ class Controller:
             board=self._board.channel.transmit(now, inputs.board_room),
             supply=supply,
             records=records,
+            restart=is_damaged,
         )
         return outputs, now if counters or records else self._wake_at(now)
 
@@ -382,17 +392,3 @@ class Controller:
         return max(
             now, min(self._services.wake_at(now), self._board.wake_at(now), self._keys.wake_at())
         )
-
-
-def _believed(profile: Profile) -> LevelModel | None:
-    """The board as the look-ahead governor is told, or None where the profile does not know it."""
-    known, levels = profile.look_ahead, profile.frequency.levels_mhz
-    if known is None:
-        return None
-    return LevelModel(
-        speeds=tuple(mhz / levels[-1] for mhz in levels),
-        idle_w=known.idle_w,
-        busy_w=known.busy_w,
-        resistance_k_per_w=known.resistance_k_per_w,
-        time_constant_s=known.time_constant_s,
-    )

@@ -59,7 +59,7 @@ class ControllerOptions:
 
 
 def run_controller(options: ControllerOptions) -> int:
-    """Run until SIGTERM; returns the exit code.
+    """Run until SIGTERM; returns the exit code, 1 where the service manager has to start it anew.
 
     Raises:
         UserError: keys, ports or the state folder cannot be used.
@@ -67,6 +67,8 @@ def run_controller(options: ControllerOptions) -> int:
     runner = _ControllerRunner(options)
     try:
         runner.run()
+        if runner.wants_restart:  # no orderly end: what it believes is not to be written
+            return 1
         runner.settle()
     finally:
         runner.close()
@@ -104,6 +106,7 @@ class _ControllerRunner:
         write_memory_map(
             options.state / "regions.json", os.getpid(), self._controller.memory_regions()
         )
+        self.wants_restart = False
         self._stored: dict[str, int] = {}
         self._saved: frozenset[str] = frozenset()
         self._board_out = bytearray()
@@ -111,11 +114,12 @@ class _ControllerRunner:
         self._supply_due_s = float("-inf")
 
     def run(self) -> None:
-        """Step until told to stop."""
-        while self._loop.running:
+        """Step until told to stop, or until the controller wants a fresh process."""
+        while self._loop.running and not self.wants_restart:
             now = self._clock.monotonic_s()
             outputs, wake_at = self._controller.step(now, self._inputs(now))
             self._carry_out(outputs)
+            self.wants_restart = outputs.restart
             readers = [self._board.fileno(), *self._space.filenos()]
             writers = self._space.write_filenos()
             if self._board_out:

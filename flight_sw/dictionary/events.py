@@ -327,6 +327,12 @@ EVENTS: tuple[EventDefinition, ...] = (
         "A counter of keys {key} is lost or nears its end: change the keys",
         (_u16("key"),),
     ),
+    EventDefinition(
+        "profile-damaged",
+        Severity.HIGH,
+        "The profile in memory was changed: the controller starts anew",
+        (),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

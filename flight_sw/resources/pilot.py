@@ -5,6 +5,7 @@ over the soft limit, it decides alone until the die is below `release_c` again. 
 wrong model can do is what the staircase allows.
 """
 
+from flight_sw.profile import Profile
 from flight_sw.resources.debounce import Debounce
 from flight_sw.resources.governor import Decision, StaircaseGovernor, StaircaseLimits
 from flight_sw.resources.lookahead import LevelModel, LookAheadGovernor, Outlook, Situation
@@ -79,3 +80,17 @@ class Pilot:
         hot = temp_c is not None and temp_c > limits.soft_limit_c
         is_hot = self._hot.holds(now, limits.debounce_s, asked=hot)
         return self._blind.holds(now, limits.debounce_s, asked=temp_c is None) or is_hot
+
+
+def believed(profile: Profile) -> LevelModel | None:
+    """The board as the look-ahead governor is told, or None where the profile does not know it."""
+    known, levels = profile.look_ahead, profile.frequency.levels_mhz
+    if known is None:
+        return None
+    return LevelModel(
+        speeds=tuple(mhz / levels[-1] for mhz in levels),
+        idle_w=known.idle_w,
+        busy_w=known.busy_w,
+        resistance_k_per_w=known.resistance_k_per_w,
+        time_constant_s=known.time_constant_s,
+    )

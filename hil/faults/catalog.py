@@ -27,6 +27,7 @@ class FaultKind(StrEnum):
     VOTE_FLIP = "vote-flip"  # one bit of one replica of a voted record
     VOTE_DOUBLE_FLIP = "vote-double-flip"  # the same bit of two replicas: the vote is wrong
     VOTE_TWO_BITS = "vote-two-bits"  # different bits of two replicas: the vote is still right
+    PROFILE_FLIP = "profile-flip"  # one bit of a number of the controller's profile
     REGISTER_FLIP = "register-flip"  # one bit of a processor register, where a debugger reaches it
     WORKER_HANG = "worker-hang"
     WORKER_CRASH = "worker-crash"
@@ -75,4 +76,5 @@ REGIONS_OF: dict[FaultKind, str] = {
     FaultKind.VOTE_FLIP: "voted-",
     FaultKind.VOTE_TWO_BITS: "voted-",
     FaultKind.VOTE_DOUBLE_FLIP: "voted-",
+    FaultKind.PROFILE_FLIP: "profile:",
 }

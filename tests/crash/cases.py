@@ -14,7 +14,7 @@ from flight_sw.store.counters import (
     RunMarker,
 )
 from flight_sw.store.records import Record
-from tests.crash.disk import Disk
+from hil.faults.disk import Disk
 
 KEYS = reserved_test_keys(3)
 

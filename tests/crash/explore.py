@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from tests.crash.disk import Disk, Failure, Note
-from tests.crash.states import State, Tree, crash_states, last_state, lay_out, rotten
+from hil.faults.disk import Disk, Failure, Note
+from hil.faults.disk_states import State, Tree, crash_states, last_state, lay_out, rotten
 
 SHOWN = 8  # broken promises told of one case
 

@@ -9,7 +9,7 @@ from flight_sw.dictionary.stored import Step, pack_steps
 from flight_sw.errors import StoreError
 from flight_sw.on_board import RECORD_NAMES
 from flight_sw.store.record_store import RecordStore
-from tests.crash.disk import Disk
+from hil.faults.disk import Disk
 from tests.flight_sw.stack import Stack
 
 FILE = bytes(range(200))

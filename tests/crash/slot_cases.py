@@ -17,7 +17,7 @@ from flight_sw.inference.manifest import (
     write_manifest,
 )
 from flight_sw.inference.store import ModelStore
-from tests.crash.disk import Disk
+from hil.faults.disk import Disk
 
 DAMAGED = "damaged, and known to be"
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Self
 
 from flight_sw.inference.job import Protection
+from hil.campaign.trials.graph_bench import run_graph_trials
 from hil.campaign.trials.kit import StackKit, open_kit
 from hil.campaign.trials.plan import Plan, Shard
+from hil.campaign.trials.process_bench import run_process_trials
 from hil.campaign.trials.shards import write_shard
 from hil.campaign.trials.stack_bench import run_stack_trials
+from hil.campaign.trials.store_bench import run_store_trials
 from hil.campaign.trials.trial import Trial
 from hil.faults.classes import CATALOG, Bench
 
@@ -37,12 +40,20 @@ class Benches:
         """
         self._kit(protection)
 
-    def run(self, shard: Shard, seed: int) -> Iterator[Trial]:
-        """The trials of one shard, in order."""
+    def run(self, shard: Shard, seed: int, batch: int = 1) -> Iterator[Trial]:
+        """The trials of one shard, in order; see Plan for `batch`."""
         fault, indices = shard.cell.fault, range(shard.first, shard.first + shard.count)
         bench = CATALOG[fault].bench
+        if bench is Bench.STORE:
+            yield from run_store_trials(fault, seed, indices)
+            return
+        kit = self._kit(shard.cell.protection)
         if bench is Bench.STACK:
-            yield from run_stack_trials(self._kit(shard.cell.protection), fault, seed, indices)
+            yield from run_stack_trials(kit, fault, seed, indices, batch)
+        elif bench is Bench.PROCESS:
+            yield from run_process_trials(kit, fault, seed, indices)
+        else:
+            yield from run_graph_trials(kit, fault, seed, indices)
 
     def _kit(self, protection: Protection) -> StackKit:
         if protection not in self._kits:
@@ -56,6 +67,6 @@ def run_shards(plan: Plan, folder: Path, shards: tuple[Shard, ...]) -> list[str]
     with Benches(plan.model, plan.board) as benches:
         for shard in shards:
             started_s = time.process_time()
-            trials = list(benches.run(shard, plan.seed))
+            trials = list(benches.run(shard, plan.seed, plan.batch))
             write_shard(folder, plan.digest, shard, trials, time.process_time() - started_s)
     return [shard.name for shard in shards]

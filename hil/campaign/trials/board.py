@@ -37,6 +37,7 @@ class TrialBoard(VirtualBoard):
         self.boot_s = BOOT_S
         self.sensor: Sensor | None = None
         self.sticky = False
+        self.load_cores = 0.0
         self.models: tuple[BoardModel, ...] = ()
         self._kit = kit
         self._live = kit.parts.memory / memory_name
@@ -46,6 +47,12 @@ class TrialBoard(VirtualBoard):
         if not on:
             self.sticky = False
         super().switch(now_s, on=on)
+
+    def step(self, now_s: float) -> tuple[bytes, float]:
+        """One step; other work on the board's cores comes on top."""
+        out = super().step(now_s)
+        self.physics.busy_cores = max(self.physics.busy_cores, self.load_cores)
+        return out
 
     def reset(self, now_s: float) -> None:
         """The reset line, to which a latched processor does not listen."""

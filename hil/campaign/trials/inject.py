@@ -6,18 +6,19 @@ address through /proc/self/mem, the rest through the devices around it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from os import getpid
 from typing import Final
 
 from hil.campaign.residue import name_of
+from hil.campaign.trials.boots import boot_loop, both_slots, hot_mount, profile_flip
 from hil.campaign.trials.stack import TrialStack
+from hil.campaign.trials.strike import Strike, between, until
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault, state_of
 from hil.faults.line import LineNoise
 from hil.faults.memory import flip_bit
 from hil.faults.regions import Region
-from hil.faults.rig_messages import Hit
 
 FLIPS: Final[Mapping[str, FaultKind]] = {
     "weight-flip": FaultKind.WEIGHT_FLIP,
@@ -37,28 +38,6 @@ LATCH_A = (2.2, 4.0)  # on top of some 0.5 A: above the limit of 2.5 A
 SPIKE_K = 90.0
 GARBAGE_C = (-1e6, 1e6)
 Y2038_S = 2**31
-
-
-@dataclass(slots=True)
-class Strike:
-    """One fault being done.
-
-    Args:
-        number: of the fault in its trial, 0 or 1; picks its fractions.
-        ends_s: when its cause is over; infinity until taken back.
-    """
-
-    variant: str
-    place: float
-    second: float
-    level: float
-    span: float
-    number: int = 0
-    at_s: float = 0.0
-    ends_s: float = 0.0
-    void: str = ""
-    hits: tuple[Hit, ...] = ()
-    undo: list[Callable[[], None]] = field(default_factory=list)
 
 
 def strike(stack: TrialStack, one: Strike) -> None:
@@ -120,18 +99,6 @@ def _keep_stuck(stack: TrialStack, one: Strike) -> None:
     stack.timeline.call(one.at_s + STUCK_EVERY_S, "stuck", fall_back)
 
 
-def _until(stack: TrialStack, one: Strike, span_s: float, undo: Callable[[], None]) -> str:
-    """Take the cause away after a while."""
-    one.ends_s = one.at_s + span_s
-    one.undo.append(undo)
-    stack.timeline.call(one.ends_s, "undo", lambda _: undo())
-    return ""
-
-
-def _between(low: float, high: float, share: float) -> float:
-    return low + share * (high - low)
-
-
 def _board_hang(stack: TrialStack, one: Strike) -> str:
     board = stack.board
     if not board.running:
@@ -174,7 +141,7 @@ def _latch_up(stack: TrialStack, one: Strike) -> str:
     physics = stack.board.physics
     if not physics.powered:
         return "board off"
-    physics.latch_up_a = _between(*LATCH_A, one.level)
+    physics.latch_up_a = between(*LATCH_A, one.level)
     return ""
 
 
@@ -182,7 +149,7 @@ def _line(names: tuple[str, ...], noise: LineNoise) -> Callable[[TrialStack, Str
     """Noise of a kind on some lines, for a while; its strength grows with `level`."""
 
     def act(stack: TrialStack, one: Strike) -> str:
-        strength = 10 ** _between(-1.0, 0.0, one.level)
+        strength = 10 ** between(-1.0, 0.0, one.level)
         made = replace(
             noise,
             bit_error_rate=noise.bit_error_rate * strength,
@@ -195,14 +162,14 @@ def _line(names: tuple[str, ...], noise: LineNoise) -> Callable[[TrialStack, Str
             for name in names:
                 stack.lines[name].noise = LineNoise()
 
-        return _until(stack, one, _between(0.2, 4.0, one.span), undo)
+        return until(stack, one, between(0.2, 4.0, one.span), undo)
 
     return act
 
 
 def _stall(names: tuple[str, ...], longest_s: float) -> Callable[[TrialStack, Strike], str]:
     def act(stack: TrialStack, one: Strike) -> str:
-        span_s = _between(0.05, longest_s, one.span)
+        span_s = between(0.05, longest_s, one.span)
         for name in names:
             stack.lines[name].held_until_s = one.at_s + span_s
         one.ends_s = one.at_s + span_s
@@ -219,14 +186,14 @@ def _twice(stack: TrialStack, one: Strike) -> str:
         for name in BOARD:
             stack.lines[name].twice = False
 
-    return _until(stack, one, _between(0.2, 3.0, one.span), undo)
+    return until(stack, one, between(0.2, 3.0, one.span), undo)
 
 
 def _sensor(stack: TrialStack, one: Strike) -> str:
     board = stack.board
     if one.variant == "spike":
         left = 1 + int(one.second * 2)
-        step_k = _between(-SPIKE_K, SPIKE_K, one.level)
+        step_k = between(-SPIKE_K, SPIKE_K, one.level)
 
         def spike(_: float, temp_c: float | None) -> float | None:
             nonlocal left
@@ -236,15 +203,15 @@ def _sensor(stack: TrialStack, one: Strike) -> str:
             return temp_c + step_k
 
         board.sensor = spike
-        return _until(stack, one, 0.6, lambda: setattr(board, "sensor", None))
+        return until(stack, one, 0.6, lambda: setattr(board, "sensor", None))
     held_c = board.physics.temp_c
     said: dict[str, float | None] = {
         "dead": None,
-        "garbage": _between(*GARBAGE_C, one.level),
+        "garbage": between(*GARBAGE_C, one.level),
         "stuck": held_c,
     }
     board.sensor = lambda _now, _true: said[one.variant]
-    return _until(stack, one, _between(5.0, 15.0, one.span), lambda: setattr(board, "sensor", None))
+    return until(stack, one, between(5.0, 15.0, one.span), lambda: setattr(board, "sensor", None))
 
 
 def _storage(stack: TrialStack, one: Strike) -> str:
@@ -254,23 +221,23 @@ def _storage(stack: TrialStack, one: Strike) -> str:
         stack.kill_controller()
         stack.restart_controller()
     undo: Callable[[], None] = lambda: setattr(stack.storage, "refuses", "")  # noqa: E731
-    return _until(stack, one, _between(1.0, 6.0, one.span), undo)
+    return until(stack, one, between(1.0, 6.0, one.span), undo)
 
 
 def _clock(stack: TrialStack, one: Strike) -> str:
     if one.variant == "clock-stop":
         stack.clock_stopped_at_s = one.at_s
         undo: Callable[[], None] = lambda: setattr(stack, "clock_stopped_at_s", None)  # noqa: E731
-        return _until(stack, one, _between(2.5, 8.0, one.span), undo)
+        return until(stack, one, between(2.5, 8.0, one.span), undo)
     year_s = 366 * 86_400.0
     by_s = {
-        "clock-jump": _between(2.0, year_s, one.level**4),
-        "clock-back": -_between(2.0, year_s, one.level**4),
-        "clock-2038": Y2038_S - stack.wall_s + _between(-5.0, 5.0, one.level),
+        "clock-jump": between(2.0, year_s, one.level**4),
+        "clock-back": -between(2.0, year_s, one.level**4),
+        "clock-2038": Y2038_S - stack.wall_s + between(-5.0, 5.0, one.level),
     }[one.variant]
     stack.clock_offset_s = by_s
-    return _until(
-        stack, one, _between(2.0, 6.0, one.span), lambda: setattr(stack, "clock_offset_s", 0.0)
+    return until(
+        stack, one, between(2.0, 6.0, one.span), lambda: setattr(stack, "clock_offset_s", 0.0)
     )
 
 
@@ -288,7 +255,7 @@ def _outage(stack: TrialStack, one: Strike) -> str:
     stack.board.physics.lock_out(locked=True)
     stack.board.fall()
     undo: Callable[[], None] = lambda: stack.board.physics.lock_out(locked=False)  # noqa: E731
-    return _until(stack, one, _between(0.3, 3.0, one.span), undo)
+    return until(stack, one, between(0.3, 3.0, one.span), undo)
 
 
 BOARD, UP, DOWN = ("to-board", "from-board"), "up", "down"
@@ -323,4 +290,8 @@ STRIKES: Final[Mapping[str, Callable[[TrialStack, Strike], str]]] = {
     "clock-stop": _clock,
     "dip": _dip,
     "outage": _outage,
+    "profile-flip": profile_flip,
+    "both-slots": both_slots,
+    "boot-loop": boot_loop,
+    "hot-mount": hot_mount,
 }

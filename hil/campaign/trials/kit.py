@@ -52,6 +52,8 @@ class StackKit:
         regions: by part, the name of its protected region; only parts that the class needs.
         files: by region name, the file with its right bytes.
         blobs: by region name, the tensors in it.
+        source, calibration: the model as it came, and inputs that its guards were made with.
+        stored: by part, the folder of its compiled form.
         threshold: where the model's card draws the line between yes and no; None without a card.
     """
 
@@ -69,6 +71,9 @@ class StackKit:
     golden: tuple[bytes, ...]
     twin: GoldenTwin
     threshold: float | None
+    source: Path
+    calibration: tuple[list[Tensor], ...]
+    stored: dict[Part, Path]
 
     def new_physics(self) -> FlownBoard:
         """A board on its vehicle at the start of the orbit."""
@@ -140,6 +145,9 @@ def _kit(
         golden=tuple(twin.answer(one) for one in inputs),
         twin=twin,
         threshold=flown.card.threshold if flown.card else None,
+        source=flown.path,
+        calibration=tuple(draw_inputs(str(flown.path), CALIBRATION)),
+        stored={part: directories[part] for part in staged},
     )
 
 

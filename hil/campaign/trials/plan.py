@@ -20,21 +20,11 @@ from hil.campaign.trials.bounds import Stop
 from hil.faults.classes import CATALOG, Bench, FaultClass
 
 SHARD_TRIALS = 50
+BATCH_MAX = 24
 VERSION = 1  # raised when the same plan would do other faults
 SEED_MAX = 2**63 - 1
 N_MAX = 1_000_000
 ALL = "all"
-NOT_SAMPLED = frozenset(
-    {
-        FaultClass.SEU_PROCESS,
-        FaultClass.SEU_PROFILE,
-        FaultClass.STORE,
-        FaultClass.STORE_BOTH,
-        FaultClass.BOOT_LOOP,
-        FaultClass.HEAT,
-        FaultClass.ACTIVATION,
-    }
-)
 _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _ID = re.compile(r"([a-z-]+):(\d+):([a-z]+):(.+):([^:]+):(\d+)")
 
@@ -43,8 +33,9 @@ class Plan(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One campaign.
 
     Args:
-        n: faults of each class under each protection; 0 takes the number of the catalog's tier.
-        tier: `ci` or `long`, for classes whose faults are too dear to take `n` of them.
+        n: faults of each class under each protection.
+        batch: faults of a memory class that strike within the same second or seconds, before any
+            is looked after; each is judged apart, and a batch with a failure is done again one by one.
         stop: when a cell may end before its last fault; None runs all.
     """
 
@@ -58,12 +49,12 @@ class Plan(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Protection.STANDARD,
     )
     stop: Stop | None = None
+    batch: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MAX)] = 1
 
     @property
     def classes(self) -> tuple[FaultClass, ...]:
         """The classes it names, in the order of the catalog."""
-        every = set(FaultClass) - NOT_SAMPLED
-        wanted = every if ALL in self.faults else {FaultClass(f) for f in self.faults}
+        wanted = set(FaultClass) if ALL in self.faults else {FaultClass(f) for f in self.faults}
         return tuple(one for one in FaultClass if one in wanted)
 
     @property
@@ -159,9 +150,6 @@ def check_plan(plan: Plan, source: str) -> Plan:
             raise UserError(
                 f"{source}: fault class {name!r} is not known; one of: {', '.join(sorted(known))}"
             )
-    unsampled = [one.value for one in plan.classes if one in NOT_SAMPLED and ALL not in plan.faults]
-    if unsampled:
-        raise UserError(f"{source}: fault class {unsampled[0]!r} cannot be sampled yet")
     if plan.stop is not None and not (0 < plan.stop.bound < 1 and 1 <= plan.stop.looks <= 100):
         raise UserError(f"{source}: stop: bound is between 0 and 1, looks between 1 and 100")
     return plan

@@ -16,6 +16,7 @@ from flight_sw.board_watch import SupplyOrder
 from flight_sw.controller import BOOT_CONFIRMED, TC_CEILING, TM_CEILING, Boot, Controller, Inputs
 from flight_sw.errors import StoreError
 from flight_sw.on_board import RECORD_NAMES, Stored
+from flight_sw.profile import Profile
 from flight_sw.store.counters import BootCounter, CeilingState, CeilingStore, ResetCause
 from flight_sw.store.record_store import RecordStore
 from hil.campaign.record import Answer, Event
@@ -26,6 +27,7 @@ from hil.kernel import stream
 from hil.simulation.mission import Mission
 from hil.simulation.pace import Pace
 
+STEP_MIN_S = 0.002  # as flight_sw.runner.Loop
 SUPPLY_PERIOD_S = 0.1  # as flight_sw.controller_runner reads it
 JOB_DEADLINE_S = 60.0
 READY_S = 60.0  # from power to NOMINAL, at most
@@ -106,7 +108,7 @@ class TrialStack(Mission):
         self.controller_up = False
         self.controller_boots = 0
         self.boot_refused = ""
-        self.boots_at_begin = 0
+        self.boots_at_begin = self.controller_boots_at_begin = 0
         self._chance = stream(0, f"{name}:lines")
         self._sessions = stream(0, f"{name}:controller-session")
         self.jobs: dict[int, int] = {}  # every job ever sent, and its input
@@ -155,7 +157,10 @@ class TrialStack(Mission):
     def begin(self) -> Notes:
         """A new page of notes for the next trial."""
         self._started = True
-        self.boots_at_begin = self.board.boots
+        self.boots_at_begin, self.controller_boots_at_begin = (
+            self.board.boots,
+            self.controller_boots,
+        )
         self.notes = Notes()
         return self.notes
 
@@ -204,7 +209,8 @@ class TrialStack(Mission):
             stored=Stored(loaded.payloads, loaded.damaged),
         )
         self._records = RecordStore(self.storage)
-        self._controller = Controller(self._profile, self._keys, boot)
+        self.profile_in_use = own_copy(self._profile)
+        self._controller = Controller(self.profile_in_use, self._keys, boot)
         self._stored, self._saved, self._to_controller = {}, frozenset(), b""
         self.controller_up = True
         self.ground.catch_up(boot.tc_ceiling)  # as its telemetry asks
@@ -273,7 +279,10 @@ class TrialStack(Mission):
         down = self._passed("down", outputs.space, now)
         if down:
             self.ground.receive(down)
-        self.timeline.wake(self._brain, wake_at)
+        self.timeline.wake(self._brain, max(now + STEP_MIN_S, wake_at))
+        if outputs.restart:
+            self.kill_controller()
+            self.restart_controller()
 
     def _store_counters(self, counters: Mapping[str, int]) -> dict[str, int]:
         stored: dict[str, int] = {}
@@ -360,3 +369,9 @@ class TrialStack(Mission):
         if blind and up and values["frequency"] > last["frequency"]:
             notes.rose_blind = True
         notes.housekeeping = last | values
+
+
+def own_copy(profile: Profile) -> Profile:
+    """A profile whose numbers are its own; what only rig and emulator read is left out."""
+    bare = msgspec.structs.replace(profile, emulated=None, rig=None)
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(bare), type=Profile)

@@ -6,44 +6,69 @@ whenever and wherever it is run; that is what makes shards idempotent and a sing
 
 from collections.abc import Iterator
 
+import msgspec
+
 from flight_sw.errors import VanAllenError
+from flight_sw.inference.job import Protection
 from hil.campaign.trials.draw import draw
 from hil.campaign.trials.kit import StackKit
 from hil.campaign.trials.stack import TrialStack
-from hil.campaign.trials.trial import Trial, run_trial, take_back
+from hil.campaign.trials.trial import BATCHED, Trial, run_batch, take_back
 from hil.campaign.trials.verdict import to_trial
 from hil.faults.classes import FaultClass
+from hil.simulation.pace import Pace
 
+# Minutes of flight for each fault: heartbeats of seconds are fast enough for what they wait for.
+PACES = {
+    FaultClass.HEAT: Pace(
+        heartbeat_s=2.0, scrub_pass_s=20.0, housekeeping_s=20.0, self_test_s=60.0
+    ),
+    FaultClass.SEU_PROFILE: Pace(1.0, scrub_pass_s=10.0, housekeeping_s=10.0, self_test_s=60.0),
+}
 TRIALS_PER_STACK = 200  # then a fresh one, so that nothing unseen adds up
 
 
 def run_stack_trials(
-    kit: StackKit, fault: FaultClass, seed: int, indices: range
+    kit: StackKit, fault: FaultClass, seed: int, indices: range, batch: int = 1
 ) -> Iterator[Trial]:
-    """Fly the trials of one block in order.
+    """Fly the trials of one block in order, `batch` at a time where their class can be.
+
+    A batch in which anything failed is flown again fault by fault. If none fails alone, the first
+    is given what the batch failed with, so that nothing is lost.
 
     Raises:
         VanAllenError: a fresh stack does not come up, so nothing can be said.
     """
     stack: TrialStack | None = None
-    flown = 0
+    flown, size = 0, batch if fault in BATCHED and kit.protection is not Protection.NONE else 1
     try:
-        for index in indices:
+        for first in range(indices.start, indices.stop, size):
             if stack is None:
-                stack, flown = _fresh(kit, fault, f"{seed}-{indices.start}-{index}"), 0
-            seen = run_trial(stack, draw(seed, fault, index))
-            yield to_trial(seen, kit)
+                stack, flown = _fresh(kit, fault, f"{seed}-{indices.start}-{first}"), 0
+            numbers = range(first, min(first + size, indices.stop))
+            seen = run_batch(stack, [draw(seed, fault, index) for index in numbers])
+            trials = [to_trial(one, kit) for one in seen]
             flown += 1
             if flown >= TRIALS_PER_STACK or not take_back(stack, seen):
                 stack.board.clean_up()
                 stack = None
+            failed = [trial for trial in trials if trial.failed]
+            if failed and size > 1:
+                alone = list(run_stack_trials(kit, fault, seed, numbers))
+                trials = alone if any(t.failed for t in alone) else [_lost(failed[0]), *alone[1:]]
+            yield from trials
     finally:
         if stack is not None:
             stack.board.clean_up()
 
 
+def _lost(trial: Trial) -> Trial:
+    return msgspec.structs.replace(trial, why=f"{trial.why}; in a batch, though not alone")
+
+
 def _fresh(kit: StackKit, fault: FaultClass, name: str) -> TrialStack:
-    stack = TrialStack(kit, f"{fault.value}-{name}", coded=fault is FaultClass.LINK)
+    pace = PACES.get(fault)
+    stack = TrialStack(kit, f"{fault.value}-{name}", pace, coded=fault is FaultClass.LINK)
     if not stack.get_ready():
         stack.board.clean_up()
         raise VanAllenError(f"the unharmed stack does not come up with {kit.profile.name}")

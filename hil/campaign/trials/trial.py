@@ -1,7 +1,7 @@
 """One trial: jobs run, a fault strikes, time passes until all is well again or the limits are over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -21,9 +21,21 @@ from hil.faults.rig_messages import Hit
 
 LEAD_S = 0.6  # between the first job and the fault, at most
 FOLLOW_S = 0.3  # from the fault to the next job
+# Between faults of a batch: bits of a voted record meet a vote before the next one comes.
+SPACING_S = {FaultClass.SEU_STATE: 0.3, FaultClass.SEU_STATE_TWO: 0.3}
+BATCHED = frozenset(
+    {
+        FaultClass.SEU,
+        FaultClass.MBU,
+        FaultClass.PROTECTION,
+        FaultClass.SEU_STATE,
+        FaultClass.SEU_STATE_TWO,
+    }
+)
 LOOK_EVERY_S = 0.1
 ASK_AGAIN_S = 4.0  # after all causes are gone
 PATIENCE_S = 30.0  # beyond the limit, to tell late from never
+USED_UP = frozenset({FaultClass.STORE_BOTH, FaultClass.BOOT_LOOP})  # boots are counted
 GAP_S = {FaultClass.PAIR: 1.0, FaultClass.RECOVERY: 8.0}
 
 
@@ -79,51 +91,71 @@ class Seen:
     level_rose_blind: bool
     wrong: int
     changed: int
+    refused: str
+    peak_c: float
+    hard_limit_c: float
+    in_batch: bool
 
 
-def run_trial(stack: TrialStack, drawn: Drawn) -> Seen:
-    """Fly one trial on a stack that works; the stack may be left broken."""
-    entry = CATALOG[drawn.fault]
+def run_batch(stack: TrialStack, batch: Sequence[Drawn]) -> list[Seen]:
+    """Fly faults of one class that strike one after another, before any is looked after.
+
+    Each is judged by what was seen of it, and all of them by the answers.
+    """
+    entry, count = CATALOG[batch[0].fault], len(stack.kit.inputs)
     notes, start_s = stack.begin(), stack.timeline.now_s
-    strikes = _plan(drawn)
-    count = len(stack.kit.inputs)
-    stack.submit(drawn.index % count)
-    at_s = start_s + 0.02 + drawn.delay * LEAD_S
-    for number, one in enumerate(strikes):
-        at_s += number * drawn.gap * GAP_S.get(drawn.fault, 0.0)
-        stack.timeline.call(at_s, "strike", lambda _, one=one: strike(stack, one))
-    stack.timeline.call(at_s + FOLLOW_S, "job", lambda _: stack.submit((drawn.index + 1) % count))
-    limit_s = at_s + entry.recover_s + PATIENCE_S
-    healed_s, settled_s = _wait(stack, strikes, at_s + FOLLOW_S, limit_s)
+    groups = [_plan(drawn) for drawn in batch]
+    stack.submit(batch[0].index % count)
+    last_s = start_s
+    for place, (drawn, strikes) in enumerate(zip(batch, groups, strict=True)):
+        at_s = start_s + 0.02 + drawn.delay * LEAD_S + place * SPACING_S.get(drawn.fault, 0.0)
+        for number, one in enumerate(strikes):
+            at_s += number * drawn.gap * GAP_S.get(drawn.fault, 0.0)
+            stack.timeline.call(at_s, "strike", lambda _, one=one: strike(stack, one))
+        last_s = max(last_s, at_s)
+    follow = (batch[0].index + 1) % count
+    stack.timeline.call(last_s + FOLLOW_S, "job", lambda _: stack.submit(follow))
+    everything = tuple(one for strikes in groups for one in strikes)
+    limit_s = last_s + entry.recover_s + PATIENCE_S
+    healed_s, settled_s = _wait(stack, everything, last_s + FOLLOW_S, limit_s)
     alive = _ping(stack)
     wrong, changed = _compare(stack, notes)
-    return Seen(
-        drawn,
-        strikes,
+    first = Seen(
+        batch[0],
+        groups[0],
         notes,
         healed_s,
         settled_s,
         stack.timeline.now_s,
-        _damage(stack, strikes),
+        _damage(stack, groups[0]),
         stack.controller.mode.name if stack.controller_up else "DOWN",
         str(notes.housekeeping.get("board", "")),
         alive,
         notes.rose_blind,
         wrong,
         changed,
+        stack.boot_refused,
+        stack.board.physics.max_temp_c,
+        stack.kit.profile.thermal.hard_limit_c,
+        len(batch) > 1,
     )
+    rest = zip(batch[1:], groups[1:], strict=True)
+    return [first] + [
+        replace(first, drawn=drawn, strikes=strikes, damaged=_damage(stack, strikes))
+        for drawn, strikes in rest
+    ]
 
 
-def take_back(stack: TrialStack, seen: Seen) -> bool:
+def take_back(stack: TrialStack, seen: Sequence[Seen]) -> bool:
     """End what is left of the faults and lead the payload back; False if a fresh stack is needed."""
-    for one in seen.strikes:
+    for one in [one for each in seen for one in each.strikes]:
         for undo in one.undo:
             undo()
         one.ends_s = min(one.ends_s, stack.timeline.now_s)
         for hit in one.hits:
             if stack.board.running and state_of(hit) == "flipped":
                 flip_bit(hit.pid, hit.address, hit.bit)
-    if not stack.controller_up or stack.boot_refused:
+    if not stack.controller_up or stack.boot_refused or seen[0].drawn.fault in USED_UP:
         return False
     if stack.controller.mode.name == "SAFE":
         stack.order("set-mode", mode="NOMINAL")
@@ -169,13 +201,18 @@ def _is_healed(stack: TrialStack, strikes: Sequence[Strike]) -> bool:
         return False
     if stack.controller.mode.name == "SAFE":
         return True
+    is_fresh = stack.controller_boots != stack.controller_boots_at_begin
+    if any(one.variant == "profile-flip" and one.hits for one in strikes) and not is_fresh:
+        return False
     if not stack.works or stack.board.physics.latch_up_a > 0:
         return False
     if stack.kit.protection is Protection.NONE:
         return True
     fresh = stack.board.boots != stack.boots_at_begin
     hits = [hit for one in strikes for hit in one.hits if not fresh or _is_controllers(hit)]
-    return not any(not h.region.startswith("voted") and state_of(h) == "flipped" for h in hits)
+    return not any(
+        not h.region.startswith(("voted", "profile")) and state_of(h) == "flipped" for h in hits
+    )
 
 
 def _is_settled(stack: TrialStack, strikes: Sequence[Strike]) -> bool:
@@ -259,7 +296,7 @@ def injection_of(number: int, one: Strike) -> Injection:
     """A strike in the words of the judge."""
     first = one.hits[0] if one.hits else None
     page = -1
-    if first is not None and not first.region.startswith("voted"):
+    if first is not None and not first.region.startswith(("voted", "profile")):
         page = page_of(first)
     return Injection(
         number,

@@ -50,17 +50,21 @@ TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "clock-back": ("time-suspect",),
     "clock-2038": ("time-suspect",),
     "clock-stop": ("time-suspect",),
+    "profile-flip": ("profile-damaged",),
+    "both-slots": ("booted",),
+    "boot-loop": ("boot-plan",),
+    "hot-mount": ("throttled", "too-hot"),
 }
-MUST_BE_TOLD: Final = frozenset(
-    {"latch-up", "dead", "garbage", "full", "read-only", "outage", *(
-        way for way in TOLD_BY if way.startswith("clock")
-    )}
-)  # fmt: skip
+_MAY_BE_QUIET: Final = frozenset({"vote-same-bit", "stuck-bit", "line-cut", "dip", "gone"})
+MUST_BE_TOLD: Final = frozenset(TOLD_BY) - _MAY_BE_QUIET
 # The controller itself may be down meanwhile, or its link cut: told once that is over.
-UNHEARD: Final = frozenset({"gone", "space-noise", "space-loss", "space-stall"})
+UNHEARD: Final = frozenset(
+    {"gone", "both-slots", "boot-loop", "space-noise", "space-loss", "space-stall"}
+)
 # Of a stopped process: its recovery is told later.
 FIRST_SIGNS: Final = frozenset({"board-silent", "worker-restarted", "board-up", "recovered"})
 IGNORED: Final = ("throttled", "too-hot", "released")  # what a spike must not cause
+PEAK_OVER_K = 2.0  # row 20 of the note
 STORM_EVENTS = 12  # reports of one stuck bit; more would fill the event log
 Word = tuple[Outcome, str, float | None]
 
@@ -74,8 +78,8 @@ def to_trial(seen: Seen, kit: StackKit) -> Trial:
     layer, bit = _place(hit, kit)
     landed = outcome is not Outcome.VOID
     over_s = max(one.ends_s for one in seen.strikes)
-    healed = seen.healed_s is not None and landed
-    recover_s = round((seen.healed_s or 0.0) - over_s, 4) if healed else None
+    healed_s = told_s if seen.in_batch else seen.healed_s
+    recover_s = round(healed_s - over_s, 4) if landed and healed_s is not None else None
     return Trial(
         seen.drawn.index,
         seen.drawn.name,
@@ -95,6 +99,8 @@ def _word(seen: Seen, entry: ClassEntry, protection: Protection) -> Word:
     void = [one for one in seen.strikes if one.void]
     if len(void) == len(seen.strikes):
         return Outcome.VOID, void[0].void, None
+    if seen.refused:  # by design: old frames could pass again; the link opens with a new key alone
+        return Outcome.SAFE, f"refuses its key: {seen.refused}", None
     broken = _broken_promise(seen)
     if broken:
         return Outcome.SILENT, broken, None
@@ -174,7 +180,7 @@ def _in_time(seen: Seen, entry: ClassEntry, word: Word) -> Word:
             f"told after {told_s - first:.2f} s, limit {entry.detect_s:g} s",
             told_s,
         )
-    late_s = seen.healed_s - over_s
+    late_s = (told_s or over_s if seen.in_batch else seen.healed_s) - over_s
     if late_s > entry.recover_s:
         return Outcome.HANG, f"well again after {late_s:.2f} s, limit {entry.recover_s:g} s", told_s
     return outcome, why, told_s
@@ -187,6 +193,8 @@ def _broken_promise(seen: Seen) -> str:
     events = [e.name for e in seen.notes.events]
     if seen.drawn.fault is FaultClass.SPIKE and any(name in IGNORED for name in events):
         return "the clock was changed on one sample"
+    if seen.drawn.fault is FaultClass.HEAT and seen.peak_c > seen.hard_limit_c + PEAK_OVER_K:
+        return f"the die reached {seen.peak_c:.1f} °C"
     if seen.level_rose_blind:
         return "the clock went up on a temperature that nobody could believe"
     if seen.drawn.fault is FaultClass.STUCK_BIT and events.count("page-corrected") > STORM_EVENTS:

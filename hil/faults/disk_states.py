@@ -2,13 +2,13 @@
 
 import itertools
 import os
-import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.crash.disk import Disk, Kind, Op
+from hil.faults.disk import Disk, Kind, Op
+from hil.kernel import stream
 
 SUBSETS_OF_MAX = 6  # unsynced operations whose every subset is tried; of more, a sample
 SAMPLE = 48
@@ -28,7 +28,7 @@ class State:
 
 
 @dataclass(slots=True)
-class _Replay:
+class Replay:
     """Operations so far: what is durable, and what is not yet."""
 
     disk: Disk
@@ -37,6 +37,7 @@ class _Replay:
     lost: set[int] = field(default_factory=set)
 
     def take(self, op: Op) -> None:
+        """The next operation; a sync makes what it covers durable."""
         if op.kind is not Kind.SYNC:
             self.pending.append(op)
             return
@@ -56,6 +57,7 @@ class _Replay:
         return {node for node, content in self.durable.items() if isinstance(content, dict)}
 
     def tree(self, changes: list[Op]) -> Tree:
+        """The disk with these changes on top of what is durable."""
         content = {n: dict(c) if isinstance(c, dict) else c for n, c in self.durable.items()}
         for change in changes:
             _apply(content, change)
@@ -75,7 +77,7 @@ class _Replay:
 
 def crash_states(disk: Disk, *, every_byte_to: int, first: int = 0) -> Iterator[State]:
     """Every disk that a cut may leave at or after operation `first`; torn at each byte if short."""
-    replay = _Replay(disk, dict(disk.base))
+    replay = Replay(disk, dict(disk.base))
     for at in range(len(disk.ops) + 1):
         if at >= first:
             yield from _unsynced(replay, at)
@@ -87,7 +89,7 @@ def crash_states(disk: Disk, *, every_byte_to: int, first: int = 0) -> Iterator[
 
 def last_state(disk: Disk) -> State:
     """The disk when nothing was cut."""
-    replay = _Replay(disk, dict(disk.base))
+    replay = Replay(disk, dict(disk.base))
     for op in disk.ops:
         replay.take(op)
     return State(len(disk.ops), "no cut", replay.tree(replay.pending))
@@ -131,13 +133,13 @@ def positions(size: int, every_byte_to: int) -> list[int]:
     return sorted({0, 1, size // 2, size - 1, size, *range(0, size, step)})
 
 
-def _unsynced(replay: _Replay, at: int) -> Iterator[State]:
+def _unsynced(replay: Replay, at: int) -> Iterator[State]:
     """Any subset of what was not synced may have reached the disk, each file in its own order."""
     pending = replay.pending
     if len(pending) <= SUBSETS_OF_MAX:
         chosen = list(itertools.product((False, True), repeat=len(pending)))
     else:
-        chance = random.Random(at)
+        chance = stream(at, "unsynced")
         chosen = [(flag,) * len(pending) for flag in (False, True)]
         chosen += [tuple(n != out for n in range(len(pending))) for out in range(len(pending))]
         chosen += [tuple(chance.random() < 0.5 for _ in pending) for _ in range(SAMPLE)]
@@ -150,7 +152,7 @@ def _unsynced(replay: _Replay, at: int) -> Iterator[State]:
         yield State(at, model, replay.tree(taken))
 
 
-def _torn(replay: _Replay, at: int, op: Op, every_byte_to: int) -> Iterator[State]:
+def _torn(replay: Replay, at: int, op: Op, every_byte_to: int) -> Iterator[State]:
     """A write that got only so far, or whose last sectors came first."""
     if op.kind is not Kind.WRITE:
         return

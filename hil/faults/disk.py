@@ -178,7 +178,7 @@ class Disk:
     def _do(self, op: Op, act: Callable[[], Any]) -> Any:
         """Fail if this is the operation to fail; else carry it out and write it down."""
         number, self.calls = self.calls, self.calls + 1
-        if self._fails(number, op):
+        if self._fails(number):
             if op.kind is Kind.SYNC:
                 self.ops.append(Op(op.kind, op.node, op.what, failed=True))
             code = errno.EIO if self.failure is Failure.IO_ERROR else errno.ENOSPC
@@ -192,7 +192,7 @@ class Disk:
                 self._live[op.node][name] = node
         return result
 
-    def _fails(self, number: int, op: Op) -> bool:
+    def _fails(self, number: int) -> bool:
         if self._broken:
             self._broken = False
             return True
@@ -273,7 +273,8 @@ class Disk:
         if before is None or after is None:
             act()
             return
-        assert before[0] == after[0], "a rename between two folders is not modelled"
+        if before[0] != after[0]:
+            raise NotADirectoryError("a rename between two folders is not modelled")
         names = ((before[1], None), (after[1], self._live[before[0]][before[1]]))
         self._do(Op(Kind.RENAME, before[0], f"rename {before[1]} {after[1]}", names=names), act)
 
