@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from flight_sw.board_link import messages as m
 from flight_sw.board_models import BoardModels
 from flight_sw.inference.bundle import VOTE_COPIES
-from flight_sw.inference.worker_messages import Done, Failed, Run, RunFailure
+from flight_sw.inference.worker_messages import Ask, Done, Failed, Piece, Run, RunFailure, Talk
 from flight_sw.worker_watch import WorkerWatch
 
 JOBS_WAITING_MAX = 8
@@ -26,6 +26,7 @@ class _Running:
     numbers: tuple[int, ...]
     answers: list[bytes | None] = field(default_factory=list)
     elapsed_s: float = 0.0
+    talk: Talk | None = None
 
 
 class BoardJobs:
@@ -53,8 +54,9 @@ class BoardJobs:
         return None
 
     def cancel(self, number: int) -> None:
-        """Forget a job that waits."""
+        """Forget a job that waits, and stop an answer in words."""
         self._waiting = deque(job for job in self._waiting if job.job != number)
+        self._worker.stop(number)
 
     def clear(self) -> None:
         """Forget all that wait."""
@@ -85,6 +87,13 @@ class BoardJobs:
         self._run_part(self._running, now)
         return None
 
+    def piece(self, news: Piece) -> m.AnswerPart | None:
+        """Words of an answer on its way; of a voted one, those of the first run."""
+        running = self._running
+        if running is None or running.answers:
+            return None
+        return m.AnswerPart(running.job.job, running.job.attempt, news.first, news.text)
+
     def take(self, news: Done | Failed, now: float, tick: int) -> m.JobResult | m.JobRefused | None:
         """How a run ended: the job's end, or None while a vote goes on or nothing ran."""
         running = self._running
@@ -100,6 +109,7 @@ class BoardJobs:
         else:
             running.answers.append(news.output)
             running.elapsed_s += news.elapsed_s
+            running.talk = news.talk
         winner = _agreed(running.answers, AGREEMENT if voted else 1)
         if winner is None and len(running.answers) < len(running.numbers):
             if len(running.answers) >= AGREEMENT:
@@ -110,8 +120,19 @@ class BoardJobs:
             return self.lost("CHECKSUM")
         self._running = None
         job = running.job
-        ticks = running.tick_start, tick
-        return m.JobResult(job.job, job.attempt, winner, running.elapsed_s, *ticks)
+        talk = running.talk or Talk(0, 0.0, "")
+        return m.JobResult(
+            job=job.job,
+            attempt=job.attempt,
+            output=winner,
+            elapsed_s=running.elapsed_s,
+            tick_start=running.tick_start,
+            tick_end=tick,
+            digest=self._models.digest_of(running.numbers[0]),
+            tokens=talk.tokens,
+            prefill_s=talk.prefill_s,
+            ended=talk.ended,
+        )
 
     def lost(self, reason: str) -> m.JobRefused | None:
         """The job that ran ends without an answer."""
@@ -126,8 +147,11 @@ class BoardJobs:
         return None if self._running is None else self._running.job.slot
 
     def _run_part(self, running: _Running, now: float) -> None:
-        number = running.numbers[len(running.answers)]
-        self._worker.run(Run(running.job.job, number, running.job.input), now)
+        job, number = running.job, running.numbers[len(running.answers)]
+        run: Run | Ask = Run(job.job, number, job.input)
+        if job.is_text:
+            run = Ask(job.job, number, job.input, job.within_s)
+        self._worker.run(run, now)
 
 
 def _agreed(answers: list[bytes | None], needed: int) -> bytes | None:

@@ -13,10 +13,12 @@ import numpy as np
 from flight_sw.board_link import messages as m
 from flight_sw.inference.bundle import COPIES, Part, parts_for
 from flight_sw.inference.job import Protection
+from flight_sw.inference.question import PROMPT_BYTES_MAX
 from flight_sw.inference.worker_messages import MAX_SLOTS, Loaded, LoadFailed, TensorSpec
 from flight_sw.radiation.protected import ProtectedRegion
 from flight_sw.radiation.scrub import ScrubHit
 
+QUESTION_BYTES_MAX = PROMPT_BYTES_MAX + 256  # a prompt and its settings
 _PARTS = tuple(Part)
 
 
@@ -99,10 +101,11 @@ class BoardModels:
             coverage=min(news.coverage for news in told),
             protected=self.proven(plain),
             weight_bytes=plain.total_bytes,
-            input_bytes=_tensor_bytes(plain.inputs),
-            output_bytes=_tensor_bytes(plain.outputs),
+            input_bytes=QUESTION_BYTES_MAX if plain.is_text else _tensor_bytes(plain.inputs),
+            output_bytes=0 if plain.is_text else _tensor_bytes(plain.outputs),
             digest=model.digest,
             classes=tuple(c.value for c in Protection if self._offers(slot, c)),
+            is_text=plain.is_text,
         )
         return [self.ready[slot]]
 
@@ -112,6 +115,10 @@ class BoardModels:
         if ready is None or protection not in ready.classes:
             return ()
         return self._wanted(slot, Protection(protection))
+
+    def digest_of(self, number: int) -> str:
+        """What names the bytes of a part."""
+        return self.parts[number].digest if number in self.parts else ""
 
     def page_hit(self, hit: ScrubHit, found_tick: int) -> m.PageHit:
         """A hit in the words of the board link."""

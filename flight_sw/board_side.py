@@ -168,7 +168,9 @@ class BoardSide:
             case m.Heartbeat():
                 self._take_beat(message, now)
             case m.JobResult():
-                return jobs.on_result(message)
+                return jobs.on_result(message, now)
+            case m.AnswerPart():
+                return jobs.on_part(message)
             case m.JobRefused():
                 jobs.on_refused(message)
             case m.PageHit():

@@ -23,11 +23,13 @@ from flight_sw.inference.job import (
 )
 from flight_sw.inference.ledger import JobLedger
 from flight_sw.mode import WORKING
+from flight_sw.questions import part_report, question_job, times_report, within_s
 from flight_sw.services.calls import Call, Handler, Outcome
 from flight_sw.services.report import Channel, Report, report
 
 FIRST_RUN_S = 0.5  # assumed of a model that has not run yet
 JOBS_ON_BOARD_MAX = 2  # one running, one ready behind it
+DIGEST_DIGITS = 16  # of a digest, in reports
 
 _ADMISSION = {
     Refusal.MODE: Reason.WRONG_MODE,
@@ -49,6 +51,17 @@ _FAILURE = {
     FailReason.DEADLINE: Reason.DEADLINE_PASSED,
     FailReason.ATTEMPTS: Reason.ATTEMPTS_SPENT,
     FailReason.CANCELLED: Reason.CANCELLED,
+    FailReason.EMPTY: Reason.EMPTY,
+    FailReason.TOO_LONG: Reason.TOO_LARGE,
+}
+_REFUSED_BY_BOARD = {
+    "NO_SUCH_MODEL": FailReason.NO_MODEL,
+    "SHAPE": FailReason.SHAPE,
+    "BAD_INPUT": FailReason.BAD_INPUT,
+    "NO_MODEL": FailReason.NO_MODEL,
+    "NO_TEXT": FailReason.SHAPE,
+    "EMPTY_PROMPT": FailReason.EMPTY,
+    "PROMPT_TOO_LONG": FailReason.TOO_LONG,
 }
 
 
@@ -64,12 +77,14 @@ class JobFlow:
         self.held = False
         self._megacycles: dict[int, float] = {}
         self._changing: set[int] = set()
+        self._cancelled: list[int] = []
         self._ledger = JobLedger()
 
     def handlers(self) -> Mapping[str, Handler]:
         """Telecommands of the mission's own service 130."""
         return {
             "submit-job": self._submit_job,
+            "ask-model": self._ask,
             "cancel-job": lambda call: self.cancel(call.number("job")),
         }
 
@@ -100,26 +115,44 @@ class JobFlow:
             deadline_s=now + float(arguments["deadline"]),
             priority=int(arguments["priority"]),
             protection=Protection(arguments["protection"]),
+            admitted_s=now,
         )
-        slots = {s: SlotOffer(mo.input_bytes, _classes(mo)) for s, mo in self.models.items()}
+        return self._admit(job, working=working, now=now)
+
+    def _admit(self, job: Job, *, working: bool, now: float) -> Reason | None:
+        slots = {
+            slot: SlotOffer(model.input_bytes, _classes(model), model.is_text)
+            for slot, model in self.models.items()
+        }
         refusal = self._ledger.submit(job, Admission(working, True, slots), now)
         return None if refusal is None else _ADMISSION[refusal]
 
     def cancel(self, job: int) -> Reason | None:
-        """Drop a job without an answer."""
+        """Drop a job without an answer; the board is told if it has it."""
+        if self._ledger.state(job) is JobState.RUNNING:
+            self._cancelled.append(job)
         return None if self._ledger.cancel(job) else Reason.NO_SUCH_JOB
 
-    def to_board(self, now: float) -> list[m.SubmitJob]:
-        """Jobs to hand to the node now."""
+    def to_board(self, now: float) -> list[m.SubmitJob | m.CancelJob]:
+        """What to tell the node now: jobs to forget, jobs to do."""
         self._ledger.expire(now)
-        orders = []
+        orders: list[m.SubmitJob | m.CancelJob] = [m.CancelJob(job) for job in self._cancelled]
+        self._cancelled.clear()
         while not self.held and self._ledger.count(JobState.RUNNING) < JOBS_ON_BOARD_MAX:
             job = self._ledger.next_to_run(self._may_run)
             if job is None:
                 break
             attempt = self._ledger.started(job.id, bytes.fromhex(self.models[job.slot].digest))
-            protection = job.protection.value
-            orders.append(m.SubmitJob(job.id, attempt, job.slot, job.input, protection))
+            order = m.SubmitJob(
+                job=job.id,
+                attempt=attempt,
+                slot=job.slot,
+                input=job.input,
+                protection=job.protection.value,
+                is_text=job.is_text,
+                within_s=within_s(job, now) if job.is_text else 0.0,
+            )
+            orders.append(order)
         return orders
 
     def due(self, now: float, top_mhz: float) -> tuple[tuple[float, float], ...]:
@@ -149,7 +182,12 @@ class JobFlow:
             self._changing.discard(message.slot)
             self.models.pop(message.slot, None)
 
-    def on_result(self, message: m.JobResult) -> list[Report]:
+    def on_part(self, message: m.AnswerPart) -> list[Report]:
+        """Words of an answer on its way, unless nobody waits for them any more."""
+        is_wanted = self._ledger.is_running(message.job, message.attempt)
+        return [part_report(message)] if is_wanted else []
+
+    def on_result(self, message: m.JobResult, now: float) -> list[Report]:
         """An answer, unless it is stale or already known to be tainted."""
         run = RunReport(
             message.job, message.attempt, message.output, message.tick_start, message.tick_end
@@ -159,29 +197,27 @@ class JobFlow:
             return []
         self.done += 1
         self._megacycles[answer.slot] = message.elapsed_s * self.frequency_mhz
-        return [
-            report(
-                "result",
-                Channel.RESULTS,
-                job=answer.job_id,
-                attempt=answer.attempt,
-                model=answer.slot,
-                protection=answer.protection.value,
-                epoch=answer.tick_end,
-                elapsed=message.elapsed_s,
-                frequency=self.frequency_mhz,
-                output=answer.output,
-            )
-        ]
+        whole = report(
+            "result",
+            Channel.RESULTS,
+            job=answer.job_id,
+            attempt=answer.attempt,
+            model=answer.slot,
+            protection=answer.protection.value,
+            epoch=answer.tick_end,
+            elapsed=message.elapsed_s,
+            frequency=self.frequency_mhz,
+            digest=message.digest[:DIGEST_DIGITS],
+            output=answer.output,
+        )
+        if not message.ended:
+            return [whole]
+        queue_s = now - answer.admitted_s - message.elapsed_s
+        return [whole, times_report(message, queue_s)]
 
     def on_refused(self, message: m.JobRefused) -> None:
         """The node could not answer; whether it is tried again is the ledger's to say."""
-        reason = {
-            "NO_SUCH_MODEL": FailReason.NO_MODEL,
-            "SHAPE": FailReason.SHAPE,
-            "BAD_INPUT": FailReason.BAD_INPUT,
-            "NO_MODEL": FailReason.NO_MODEL,
-        }.get(message.reason, FailReason.RUNTIME)
+        reason = _REFUSED_BY_BOARD.get(message.reason, FailReason.RUNTIME)
         self._ledger.failed(message.job, message.attempt, reason)
 
     def on_hit(self, message: m.PageHit) -> list[Report]:
@@ -214,6 +250,12 @@ class JobFlow:
 
     def _submit_job(self, call: Call) -> Outcome:
         return self.submit(call.arguments, working=call.mode in WORKING, now=call.now)
+
+    def _ask(self, call: Call) -> Outcome:
+        job = question_job(call.arguments, call.now)
+        if isinstance(job, Reason):
+            return job
+        return self._admit(job, working=call.mode in WORKING, now=call.now)
 
     def _withdrawals(self, withdrawn: list[Withdrawal]) -> list[Report]:
         self.withdrawn += len(withdrawn)

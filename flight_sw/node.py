@@ -16,7 +16,7 @@ from flight_sw.board_scrub import BoardScrub
 from flight_sw.board_self_test import BoardSelfTest
 from flight_sw.board_updates import BoardUpdates, ShelfNews, ShelfOrder
 from flight_sw.errors import DecodeError
-from flight_sw.inference.worker_messages import Loaded, LoadFailed, Rehearsed, SelfTested
+from flight_sw.inference.worker_messages import Loaded, LoadFailed, Piece, Rehearsed, SelfTested
 from flight_sw.node_life import Beat, NodeLife
 from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
@@ -258,6 +258,8 @@ class Node:
             self._load_ended(news)
         elif isinstance(news, SelfTested):
             self._self_tested(news)
+        elif isinstance(news, Piece):
+            self._say_if(self._jobs.piece(news))
         elif isinstance(news, Rehearsed):
             self._updates.rehearsed(news)
         elif isinstance(news, Restarted):

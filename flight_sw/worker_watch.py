@@ -9,11 +9,13 @@ from typing import Self
 
 from flight_sw.errors import DecodeError
 from flight_sw.inference.worker_messages import (
+    Ask,
     Done,
     Failed,
     Load,
     Loaded,
     LoadFailed,
+    Piece,
     Ping,
     Pong,
     Rehearse,
@@ -23,6 +25,7 @@ from flight_sw.inference.worker_messages import (
     Run,
     SelfTest,
     SelfTested,
+    Stop,
     encode,
 )
 from flight_sw.profile import Inference
@@ -39,10 +42,10 @@ class Restarted:
     """The worker has to be started anew; `lost` is the run that died with it."""
 
     why: str
-    lost: Run | None
+    lost: Run | Ask | None
 
 
-WorkerNews = Loaded | LoadFailed | Done | Failed | SelfTested | Rehearsed | Restarted
+WorkerNews = Loaded | LoadFailed | Done | Piece | Failed | SelfTested | Rehearsed | Restarted
 
 
 class WorkerWatch:
@@ -77,7 +80,8 @@ class WorkerWatch:
         self._decoder = ReplyDecoder()
         self._up = False
         self._wanted: str | None = None
-        self._run: Run | None = None
+        self._run: Run | Ask | None = None
+        self._run_limit_s = job_timeout_s
         self._loading: int | None = None
         self._testing: int | None = None
         self._rehearsing: int | None = None
@@ -112,10 +116,17 @@ class WorkerWatch:
         """Whether the worker has answered since its last start."""
         return self._up
 
-    def run(self, job: Run, now: float) -> None:
-        """Hand over a job; only while `ready`."""
+    def run(self, job: Run | Ask, now: float) -> None:
+        """Hand over a job; only while `ready`. A question may take its time, until pieces come."""
         self._run, self._busy_since_s = job, now
+        prefill_s = job.within_s if isinstance(job, Ask) else 0.0
+        self._run_limit_s = self._job_timeout_s + prefill_s
         self._out += encode(job)
+
+    def stop(self, job: int) -> None:
+        """Have the worker end its answer to a question, if it is that job's."""
+        if isinstance(self._run, Ask) and self._run.job_id == job:
+            self._out += encode(Stop(job))
 
     def self_test(self, slot: int, now: float) -> None:
         """Have the worker run the known input of a slot; only while `ready`."""
@@ -144,7 +155,7 @@ class WorkerWatch:
         """News of the worker, and whether the process must be started (anew) now."""
         self.lively = False
         news: list[WorkerNews] = []
-        why = self._listen(received, news)
+        why = self._listen(received, news, now)
         why = why or self._problem(now, alive=alive)
         if why is not None and now >= self._start_due_s:
             news.append(Restarted(why, self._run))
@@ -177,12 +188,14 @@ class WorkerWatch:
             return "in a rehearsal", self._load_timeout_s
         if self._testing is not None:
             return "in a test", self._job_timeout_s
-        return "in a job" if self._run is not None else "", self._job_timeout_s
+        return "in a job" if self._run is not None else "", self._run_limit_s
 
-    def _listen(self, received: bytes, news: list[WorkerNews]) -> str | None:
+    def _listen(self, received: bytes, news: list[WorkerNews], now: float) -> str | None:
         try:
             for reply in self._decoder.feed(received):
                 self._take(reply, news)
+                if isinstance(reply, Piece):
+                    self._busy_since_s, self._run_limit_s = now, self._job_timeout_s
         except DecodeError:
             return "spoke nonsense"
         return None
@@ -205,7 +218,8 @@ class WorkerWatch:
         else:
             if self._run is None or reply.job_id != self._run.job_id:
                 return
-            self._run = None
+            if not isinstance(reply, Piece):
+                self._run = None
             self._in_a_row = 0
         news.append(reply)
 

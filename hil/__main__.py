@@ -294,10 +294,8 @@ def get(
 def ask(
     question: Annotated[str, typer.Argument(help="What to ask.")],
     model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with model.onnx and tokenizer.json; else the shipped tiny model."
-        ),
+        str | None,
+        typer.Option(help="Folder with model.onnx and tokenizer.json; else the shipped tiny one."),
     ] = None,
     fact: Annotated[
         list[str] | None, typer.Option(help="Telemetry NAME=VALUE; without any, an example.")
@@ -306,17 +304,25 @@ def ask(
     within: Annotated[float, typer.Option(min=0.1, help="Seconds for the answer.")] = 60.0,
     temperature: Annotated[float, typer.Option(min=0, help="0: always the likeliest token.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw when TEMPERATURE is above 0.")] = 0,
+    protection: Annotated[str, typer.Option(help="none, standard, or vote.")] = "standard",
     rate: Annotated[float, typer.Option(min=1, help="Link rate in bit/s.")] = 9600.0,
+    space: Annotated[
+        str | None, typer.Option(help="A payload that flies already; else one is started.")
+    ] = None,
+    board: Board = "emulated",
+    keys: Keys = None,
+    state: State = None,
     as_json: Json = False,
 ) -> None:
-    """Ask a language model about the payload's telemetry; shows the time of every stage."""
-    from flight_sw.inference.text import Sampling
+    """Ask a language model on the board about its telemetry; shows the time of every stage."""
     from hil.ask_command import Asked
     from hil.ask_command import ask as ask_model
 
-    sampling = Sampling(temperature, seed=seed)
-    asked = Asked(question, tuple(fact or ()), tokens, within, rate, sampling)
-    raise typer.Exit(ask_model(asked, model, as_json=as_json))
+    asked = Asked(question, tuple(fact or ()), tokens, within, rate, temperature, seed, protection)
+    bench = None if space is None else _bench(space, board, keys, state)
+    if bench is not None and model is not None:
+        raise UserError("--model: a payload that flies has its own; see vanallen model upload")
+    raise typer.Exit(ask_model(asked, model, bench, as_json=as_json))
 
 
 @app.command(rich_help_panel="Bench")

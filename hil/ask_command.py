@@ -1,24 +1,34 @@
-"""`vanallen ask`: a question to a language model, with the time of every stage told apart.
+"""`vanallen ask`: a question to a language model on the board, with the time of every stage told apart.
 
-The model runs on this machine, as it would on a board. The two ways over the link are worked out from
-the bytes and the stated rate: nothing is sent, and the output says so.
+Without a payload that flies already, one is started for this question alone: an emulated board whose
+worker computes on live, protected weights, and a controller between it and the space link.
 """
 
 import json
+import sys
+import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
 from flight_sw.errors import UserError
-from flight_sw.inference.text import Ended, Piece, Sampling, TextModel
-from hil.applications.models import MODELS_DIR
+from hil import board_files
+from hil.applications.models import TEXT_MODEL, find_model
 from hil.applications.telemetry_questions import facts_of, prompt_of
+from hil.campaign.folder import RunFolder
+from hil.campaign.stack import Setup, Stack, start_stack
+from hil.ground.ask import Answer, Question, Say, ask_over_link, find_text_slot
+from hil.ground.client import Ground
+from hil.ground.reports import ModelReport
+from hil.ground.request import GroundError
+from hil.ground.send_command import Bench
+from hil.rig.model_slots import compile_for
 
-SHIPPED = MODELS_DIR / "telemetry-text"
-PACKET_BYTES = 64  # frame, security and packet headers around a question or an answer, rounded up
-EXAMPLE = {
+BOARD = "emulated"
+SLOT = 1
+EXAMPLE: dict[str, float | str] = {
     "temperature": 45.2,
     "power": 2.5,
     "clock": 1800,
@@ -44,71 +54,125 @@ class Asked:
     tokens: int
     within_s: float
     rate: float
-    sampling: Sampling
+    temperature: float = 0.0
+    seed: int = 0
+    protection: str = "standard"
 
 
-@dataclass(slots=True)
-class Stages:
-    """Seconds of every stage; up- and downlink are worked out, the others measured."""
+def ask(asked: Asked, model: str | None, bench: Bench | None, *, as_json: bool) -> int:
+    """Ask, show the answer as it comes, then the times; 0 if the model came to an end.
 
-    uplink_s: float = 0.0
-    queue_s: float = 0.0
-    load_s: float = 0.0
-    prefill_s: float = 0.0
-    decode_s: float = 0.0
-    downlink_s: float = 0.0
+    Args:
+        model: name or folder, for a payload started here; else the shipped tiny one.
+        bench: a payload that flies already, or None.
 
-
-def ask(asked: Asked, folder: Path | None, *, as_json: bool) -> int:
-    """Ask, show the answer as it comes, then the times; 0 if the model came to an end."""
+    Raises:
+        UserError: the question or the model cannot be used; one line with the remedy.
+        GroundError: the payload refused it, or gave no answer.
+    """
     facts = facts_of(_facts(asked.facts))
     if not asked.question.strip():
         raise UserError("the question is empty; ask something")
     prompt = prompt_of(facts, asked.question)
-    stages = Stages(uplink_s=_link_s(prompt, asked.rate))
-    started_s = time.monotonic()
-    model = TextModel(folder or SHIPPED)
-    stages.load_s = time.monotonic() - started_s
-    text, last = _stream(model, prompt, asked, stages, quiet=as_json)
-    stages.downlink_s = _link_s(text, asked.rate)
-    ended = last.ended.value if last.ended else Ended.DEADLINE.value
-    figures = {
-        "answer": text,
-        "ended": ended,
-        "tokens": last.tokens,
-        "tokens_per_s": last.tokens / stages.decode_s if stages.decode_s else None,
-        "stages": asdict(stages),
-        "rate_bit_per_s": asked.rate,
-        "link": "worked out, nothing was sent",
-    }
-    typer.echo(json.dumps(figures) if as_json else _told(figures, stages))
-    return 0 if ended == Ended.END.value else 1
+    quiet = as_json
 
-
-def _stream(
-    model: TextModel, prompt: str, asked: Asked, stages: Stages, *, quiet: bool
-) -> tuple[str, Piece]:
-    """The answer piece by piece, until it ends or the time is up."""
-    started_s = time.monotonic()
-    text, last = "", Piece("", 0)
-    for piece in model.answer(model.encode(prompt), asked.tokens, asked.sampling):
-        now_s = time.monotonic() - started_s
-        if not last.tokens and not text:
-            stages.prefill_s = now_s
-        text, last = text + piece.text, piece
+    def say(text: str) -> None:
         if not quiet:
-            typer.echo(piece.text, nl=False)
-        if now_s > asked.within_s and piece.ended is None:
-            last = Piece("", piece.tokens, Ended.DEADLINE)
-            break
-    stages.decode_s = time.monotonic() - started_s - stages.prefill_s
-    return text, last
+            typer.echo(text, nl=False)
+
+    if bench is not None:
+        with bench.ground() as ground:
+            answer = _ask(ground, find_text_slot(ground), prompt, asked, say)
+    else:
+        answer = _ask_started(model or TEXT_MODEL, prompt, asked, say)
+    _tell(answer, asked, as_json=as_json)
+    return 0 if answer.ended == "end" else 1
 
 
-def _told(figures: dict[str, object], stages: Stages) -> str:
-    parts = "  ".join(f"{name[:-2]} {value:.3f} s" for name, value in asdict(stages).items())
-    rate = figures["rate_bit_per_s"]
-    return f"\n\n{parts}\n(up and down worked out for {rate:g} bit/s; nothing was sent)"
+def _ask(ground: Ground, slot: int, prompt: str, asked: Asked, say: Say) -> Answer:
+    question = Question(
+        job=int(time.time()) & 0xFFFFFFFF,
+        slot=slot,
+        prompt=prompt,
+        tokens=asked.tokens,
+        within_s=asked.within_s,
+        temperature=asked.temperature,
+        seed=asked.seed,
+        protection=asked.protection,
+    )
+    return ask_over_link(ground, question, say)
+
+
+def _ask_started(model: str, prompt: str, asked: Asked, say: Say) -> Answer:
+    """Start a payload, ask it, and stop it again."""
+    profile = board_files.read_board(BOARD)
+    compiled = compile_for(profile, {SLOT: find_model(model)}, _note)
+    with tempfile.TemporaryDirectory(prefix="vanallen-ask-") as root:
+        setup = Setup(
+            folder=RunFolder(Path(root)),
+            profile_file=board_files.find_board(BOARD),
+            profile=profile,
+            compiled=compiled,
+            seed=1,
+            time_scale=1.0,
+        )
+        with start_stack(setup) as stack:
+            _bring_up(stack)
+            return _ask(stack.ground, SLOT, prompt, asked, say)
+
+
+def _bring_up(stack: Stack) -> None:
+    """Until the model is proven live on the board."""
+    ground, wait = stack.ground, stack.patience
+    _note("An emulated board starts; the weights are proven live as they load ...")
+    is_safe = ground.wait_until(lambda: _mode(ground) == "SAFE", wait.board_up_s)
+    if not is_safe:
+        raise GroundError(f"the payload does not boot; {ground.why_silent()}")
+    ground.send("set-mode", mode="NOMINAL").done()
+    told = ground.expect(ModelReport, within_s=wait.board_up_s + wait.models_s)
+    _note(
+        f"Slot {told.slot}: {told.name}, {told.weight_bytes} bytes of weights, "
+        f"{told.coverage:.2%} proven live"
+    )
+
+
+def _mode(ground: Ground) -> object:
+    sample = ground.housekeeping()
+    return None if sample is None else sample.values["mode"]
+
+
+def _tell(answer: Answer, asked: Asked, *, as_json: bool) -> None:
+    stages, decode_s = answer.stages(asked.rate), answer.seconds.get("decode", 0.0)
+    per_s = (answer.tokens - 1) / decode_s if decode_s and answer.tokens > 1 else None
+    if as_json:
+        figures = {
+            "answer": answer.text,
+            "streamed": answer.streamed == answer.text,
+            "ended": answer.ended,
+            "attempt": answer.attempt,
+            "tokens": answer.tokens,
+            "tokens_per_s": per_s,
+            "stages": stages,
+            "rate_bit_per_s": asked.rate,
+            "up_and_down": "worked out from bytes and rate",
+            "digest": answer.digest,
+            "confirmed": answer.confirmed,
+            "first_word_s": answer.first_word_s,
+            "whole_s": answer.whole_s,
+        }
+        typer.echo(json.dumps(figures))
+        return
+    parts = "  ".join(f"{name[:-2]} {value:.3f} s" for name, value in stages.items())
+    state = "confirmed by a clean scrub pass" if answer.confirmed else "not confirmed yet"
+    typer.echo(
+        f"\n\n{parts}\n(up and down worked out for {asked.rate:g} bit/s; the rest as the payload "
+        f"measured it)\n{answer.tokens} tokens, ended by {answer.ended}; weights {answer.digest}, "
+        f"attempt {answer.attempt}, {state}"
+    )
+
+
+def _note(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _facts(given: tuple[str, ...]) -> dict[str, float | str]:
@@ -121,8 +185,4 @@ def _facts(given: tuple[str, ...]) -> dict[str, float | str]:
             values[name] = value if name == "mode" else float(value)
         except ValueError as error:
             raise UserError(f"--fact {pair}: {value!r} is no number") from error
-    return values or dict(EXAMPLE)
-
-
-def _link_s(text: str, rate: float) -> float:
-    return (len(text.encode()) + PACKET_BYTES) * 8 / rate
+    return values or {**EXAMPLE}

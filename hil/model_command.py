@@ -20,7 +20,10 @@ Calibrate = Annotated[
     typer.Option(help="Folder of typical inputs: adds the guarded graphs of `standard`, `high`."),
 ]
 Vote = Annotated[bool, typer.Option("--vote", help="Map three copies, for `vote`.")]
-Model = Annotated[str, typer.Argument(help="Shipped model, or an .onnx file.")]
+Model = Annotated[
+    str,
+    typer.Argument(help="Shipped model, .onnx file, or folder with model.onnx, tokenizer.json."),
+]
 
 
 @model_app.command("compile")
@@ -78,11 +81,11 @@ def prove_command(model: Model, as_json: Json = False) -> None:
 @model_app.command("show")
 def show_command(model: Model, as_json: Json = False) -> None:
     """Show what a model takes and gives, its operators, and its card."""
-    from flight_sw.inference.describe import describe_model
+    from flight_sw.inference.text_compile import describe
     from hil.applications.models import find_model, read_card
 
     source = find_model(model)
-    found, card = describe_model(source), read_card(source)
+    found, card = describe(source), read_card(source)
     if as_json:
         facts = {**msgspec.to_builtins(found, enc_hook=str), "card": msgspec.to_builtins(card)}
         typer.echo(json.dumps(facts))

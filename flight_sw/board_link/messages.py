@@ -7,7 +7,7 @@ Nearly every number has its range here: the board is a computer that radiation h
 must fit the telemetry that it ends up in. What does not fit is no message.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ Tier = Annotated[str, msgspec.Meta(pattern="^(CORRECTED|REBUILT|CHECK_REPAIRED|L
 State = Annotated[
     str, msgspec.Meta(pattern="^(REFUSED|ON_TRIAL|CONFIRMED|ROLLED_BACK|KEPT|NO_TRIAL)\\Z")
 ]
+TokenCount = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+Words = Annotated[str, msgspec.Meta(max_length=1 << 15)]  # of one part of an answer
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -46,17 +48,22 @@ class Order(Message, frozen=True):
 
 
 class SubmitJob(Message, frozen=True):
-    """Run the model in `slot` on `input`, raw little-endian tensor bytes, in a protection class."""
+    """Run the model in `slot` on `input`, raw little-endian tensor bytes, in a protection class.
+
+    With `is_text` the input is an encoded `inference.talk.AskInput`, answered within `within_s`.
+    """
 
     job: U32
     attempt: U8
     slot: U8
     input: bytes
     protection: Protection
+    is_text: bool = False
+    within_s: Seconds = 0.0
 
 
 class CancelJob(Message, frozen=True):
-    """Forget a job that is waiting on the node."""
+    """Forget a job that is waiting on the node, and end an answer in words that is on its way."""
 
     job: U32
 
@@ -134,7 +141,8 @@ class Identity(Message, frozen=True):
 class ModelReady(Message, frozen=True):
     """A model is loaded; `protected` only if enough of its weights were proven live.
 
-    `classes` are the protection classes that it can keep.
+    `classes` are the protection classes that it can keep. A language model (`is_text`) takes questions
+    of at most `input_bytes`.
     """
 
     slot: U8
@@ -146,6 +154,7 @@ class ModelReady(Message, frozen=True):
     output_bytes: U32
     digest: Text
     classes: tuple[Protection, ...]
+    is_text: bool = False
 
 
 class ModelRefused(Message, frozen=True):
@@ -199,7 +208,11 @@ class Heartbeat(Message, frozen=True):
 
 
 class JobResult(Message, frozen=True):
-    """A model's answer; it may be withdrawn until a Clean with a tick not below `tick_end`."""
+    """A model's answer; it may be withdrawn until a Clean with a tick not below `tick_end`.
+
+    `digest` names the bytes that computed it, guards included. Of an answer in words: tokens, time to
+    the first, and why it ended.
+    """
 
     job: U32
     attempt: U8
@@ -207,6 +220,19 @@ class JobResult(Message, frozen=True):
     elapsed_s: Seconds
     tick_start: Tick
     tick_end: Tick
+    digest: Text = ""
+    tokens: TokenCount = 0
+    prefill_s: Seconds = 0.0
+    ended: Literal["", "end", "tokens", "deadline"] = ""
+
+
+class AnswerPart(Message, frozen=True):
+    """The next words of an answer on its way, from token number `first` on."""
+
+    job: U32
+    attempt: U8
+    first: TokenCount
+    text: Words
 
 
 class JobRefused(Message, frozen=True):
@@ -322,6 +348,7 @@ ToController = (
     | UpdateTold
     | Heartbeat
     | JobResult
+    | AnswerPart
     | JobRefused
     | PageHit
     | Clean

@@ -11,6 +11,7 @@ JOB_INPUT_BYTES_MAX = 60_000  # one space packet holds 65,536 bytes of data (CCS
 JOB_INPUT_LARGE_BYTES_MAX = 1_000_000  # by ST[13]; the board link carries 1 MiB in one message
 STRUCTURE_FIRST, STRUCTURE_LAST = 16, 31  # housekeeping structures that are defined at run time
 DUMP_BYTES_MAX = 4096
+ANSWER_TOKENS_MAX = 1024
 
 _EVENT = Field("event", Kind.ENUM, "which event report", choices=EVENT_NAMES)
 _STRUCTURE = Field(
@@ -164,6 +165,24 @@ _JOBS = (
             Field("priority", Kind.U8, "0 is first", minimum=0, maximum=7),
             Field("deadline", Kind.F32, "give up after", "s", minimum=0.1, maximum=86_400),
             Field("input", Kind.BYTES, "tensor, little-endian, in the model's shape"),
+        ),
+        modes=WORKING,
+    ),
+    Command(
+        "ask-model",
+        130,
+        6,
+        "ask a language model; words come down as they are found",
+        (
+            _JOB,
+            Field("model", Kind.U8, "model slot", minimum=1, maximum=16),
+            Field("protection", Kind.ENUM, "protection class", choices=PROTECTION_CLASSES),
+            Field("priority", Kind.U8, "0 is first", minimum=0, maximum=7),
+            Field("deadline", Kind.F32, "stop after", "s", minimum=0.1, maximum=86_400),
+            Field("tokens", Kind.U16, "longest answer", minimum=1, maximum=ANSWER_TOKENS_MAX),
+            Field("temperature", Kind.F32, "0: always the likeliest", minimum=0, maximum=10),
+            Field("seed", Kind.U32, "of the draw above temperature 0"),
+            Field("prompt", Kind.BYTES, "UTF-8, in the model's own chat format"),
         ),
         modes=WORKING,
     ),

@@ -10,6 +10,7 @@ from flight_sw.dictionary.storage_commands import STORES
 MONITOR_STATES = ("UNCHECKED", "INVALID", "OK", "LOW", "HIGH")
 FILE_STATES = ("EMPTY", "LOADING", "COMPLETE")
 DIRECTIONS = ("UP", "DOWN")
+ANSWER_ENDS = ("END", "TOKENS", "DEADLINE")
 UPDATE_STATES = ("REFUSED", "ON_TRIAL", "CONFIRMED", "ROLLED_BACK", "KEPT", "NO_TRIAL")
 
 _TIME = Field("time", Kind.F64, "UTC since 1970", "s")
@@ -194,6 +195,31 @@ SERVICE_REPORTS: tuple[Report, ...] = (
             Field("reason", Kind.U16, "see Reason; 0 for none"),
             Field("detail", Kind.TEXT),
             Field("left", Kind.F32, "of the trial", "s"),
+        ),
+    ),
+    Report(
+        "answer-part",
+        130,
+        136,
+        (
+            Field("job", Kind.U32),
+            Field("attempt", Kind.U8),
+            Field("first", Kind.U16, "token that it begins with, from 0"),
+            Field("text", Kind.BYTES, "UTF-8"),
+        ),
+    ),
+    Report(
+        "answer-times",
+        130,
+        137,
+        (
+            Field("job", Kind.U32),
+            Field("attempt", Kind.U8),
+            Field("tokens", Kind.U16),
+            Field("ended", Kind.ENUM, choices=ANSWER_ENDS),
+            Field("queue", Kind.F32, "from admission to the end, less the next two", "s"),
+            Field("prefill", Kind.F32, "to the first token", "s"),
+            Field("decode", Kind.F32, "all other tokens", "s"),
         ),
     ),
 )

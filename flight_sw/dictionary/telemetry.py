@@ -40,7 +40,7 @@ MODEL = (
     Field("protected", Kind.BOOL),
     Field("weight_bytes", Kind.U32, unit="B"),
     Field("input_bytes", Kind.U32, unit="B"),
-    Field("output_bytes", Kind.U32, unit="B"),
+    Field("output_bytes", Kind.U32, "0: a language model, which answers in words", "B"),
     Field("digest", Kind.TEXT, "first 16 hex digits of the model's SHA-256"),
 )
 
@@ -52,7 +52,8 @@ RESULT = (
     Field("epoch", Kind.U64, "scrub counter when the answer was ready"),
     Field("elapsed", Kind.F32, "time in the worker", "s"),
     Field("frequency", Kind.U16, "processor clock", "MHz"),
-    Field("output", Kind.BYTES, "tensor, little-endian"),
+    Field("digest", Kind.TEXT, "first 16 hex digits of the SHA-256 of the bytes that computed"),
+    Field("output", Kind.BYTES, "tensor, little-endian; of a language model, UTF-8"),
 )
 WITHDRAWAL = (Field("job", Kind.U32), Field("attempt", Kind.U8))
 JOB_FAILED = (Field("job", Kind.U32), Field("reason", Kind.U16))

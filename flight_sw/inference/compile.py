@@ -57,7 +57,14 @@ def compile_model(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
     `page_crc(data, start)` gives the CRC-32C stored per 4 KiB page. ModelError names what is wrong
     with the model: not ONNX, dynamic shapes, operators that this onnxruntime does not have.
     """
-    task = _Task(describe_model(source), page_crc, source.stem)
+    return compile_described(describe_model(source), out_dir, page_crc, source.stem)
+
+
+def compile_described(
+    description: ModelDescription, out_dir: Path, page_crc: PageCrc, name: str
+) -> Manifest:
+    """As `compile_model`, of a model whose inputs are known already."""
+    task = _Task(description, page_crc, name)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".compiling-") as temporary:
         best, manifest = _best(task, Path(temporary))

@@ -12,9 +12,9 @@ import onnxruntime as ort
 from flight_sw.errors import ModelError
 from flight_sw.inference.bundle import FOLDERS, Guarding, Part, verify_bundle, with_copies
 from flight_sw.inference.compile import PageCrc, compile_model, put
-from flight_sw.inference.describe import describe_model
 from flight_sw.inference.guard import GuardReport, guard_model
 from flight_sw.inference.manifest import Manifest, cache_key, cpu_fingerprint
+from flight_sw.inference.text_compile import compile_text, describe, is_text_model
 
 
 def compile_cached(
@@ -22,11 +22,12 @@ def compile_cached(
 ) -> Path:
     """The compiled directory of `source` under `cache`, made now if it is not there yet.
 
+    `source` is an ONNX file, or a folder with a decoder and its tokenizer.
     The key is the model's digest, the onnxruntime version, the CPU's instruction sets and the
     guards.
     """
     guarding = guarding or Guarding()
-    digest = describe_model(source).sha256
+    digest = describe(source).sha256
     key = digest if not guarding.key else digest + hashlib.sha256(guarding.key).hexdigest()
     directory = cache / cache_key(key, ort.__version__, cpu_fingerprint())
     if not _holds(directory, digest):
@@ -51,7 +52,10 @@ def compile_bundle(
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".bundling-") as temporary:
         work, report = Path(temporary), None
         fresh = work / "fresh"
-        manifest = compile_model(source, fresh, page_crc)
+        if is_text_model(source):  # with no guarded graphs: `standard` runs on the plain one
+            manifest = compile_text(source, fresh, page_crc)
+        else:
+            manifest = compile_model(source, fresh, page_crc)
         if guarding.calibration:
             for part, with_checksums in ((Part.RANGE, False), (Part.CHECKSUM, True)):
                 guarded = work / part.value / source.name

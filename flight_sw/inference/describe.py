@@ -30,11 +30,19 @@ def describe_model(path: Path) -> ModelDescription:
     wrong.
     """
     proto = read_proto(path)
+    outputs = tuple(_spec(path, value, "output") for value in proto.graph.output)
+    return described(path, proto, graph_inputs(path, proto), outputs)
+
+
+def described(
+    path: Path, proto: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+) -> ModelDescription:
+    """The rest of a description, where inputs and outputs are known."""
     return ModelDescription(
         path=path,
         sha256=source_digest(path, proto),
-        inputs=graph_inputs(path, proto),
-        outputs=tuple(_spec(path, value, "output") for value in proto.graph.output),
+        inputs=inputs,
+        outputs=outputs,
         operators=_count([_text(path, node.op_type) for node in proto.graph.node]),
         opset=max((entry.version for entry in proto.opset_import if not entry.domain), default=0),
         weight_bytes=sum(_tensor_bytes(path, tensor) for tensor in proto.graph.initializer),

@@ -28,7 +28,7 @@ class Refusal(Enum):
     GOVERNOR = "governor"  # too hot or too little energy
     NO_MODEL = "no_model"  # the slot is empty
     PROTECTION = "protection"  # the model in the slot cannot be protected as asked
-    SHAPE = "shape"  # the input has another size than the model takes
+    SHAPE = "shape"  # the input has another size than the model takes, or is of another kind
     QUOTA = "quota"  # the inputs held would exceed the memory budget
     BUSY = "busy"  # as many jobs are open as may be
     DEADLINE = "deadline"  # the deadline has passed already
@@ -58,6 +58,8 @@ class FailReason(Enum):
     DEADLINE = "deadline"
     ATTEMPTS = "attempts"  # withdrawn or lost with the board too often
     CANCELLED = "cancelled"
+    EMPTY = "empty"  # a question without words
+    TOO_LONG = "too_long"  # a question with more tokens than the model may take
 
 
 # A run that ends like this may end otherwise on repaired weights or in a fresh worker.
@@ -76,14 +78,26 @@ class Job:
     deadline_s: float
     priority: int = 1
     protection: Protection = Protection.STANDARD
+    is_text: bool = False
+    admitted_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SlotOffer:
-    """What the model in a slot takes, and the protection classes that it can keep."""
+    """What the model in a slot takes, and the protection classes that it can keep.
+
+    `input_bytes` are just those of a tensor; at most those of a question where `is_text`.
+    """
 
     input_bytes: int
     classes: frozenset[Protection]
+    is_text: bool = False
+
+    def fits(self, job: Job) -> bool:
+        """Whether a job's input is of the kind and size that the model takes."""
+        if self.is_text or job.is_text:
+            return self.is_text and job.is_text and len(job.input) <= self.input_bytes
+        return len(job.input) == self.input_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +132,7 @@ class Result:
     protection: Protection
     tick_start: int
     tick_end: int
+    admitted_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

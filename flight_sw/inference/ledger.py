@@ -118,12 +118,17 @@ class JobLedger:
             protection=job.protection,
             tick_start=report.tick_start,
             tick_end=report.tick_end,
+            admitted_s=job.admitted_s,
         )
         if unprotected:  # no scrub will ever confirm or withdraw it
             self._finish(job.id, JobState.CONFIRMED)
         else:
             self._open[job.id] = replace(entry, state=JobState.PROVISIONAL, result=answer)
         return answer
+
+    def is_running(self, job_id: int, attempt: int) -> bool:
+        """Whether this attempt is the one on the board."""
+        return self._running(job_id, attempt) is not None
 
     def failed(self, job_id: int, attempt: int, reason: FailReason) -> None:
         """Take a run's failure: tried again if that can help, else final (see `take_failures`)."""
@@ -225,7 +230,7 @@ class JobLedger:
             (self.state(job.id) is not None, Refusal.DUPLICATE),
             (job.deadline_s <= now_s, Refusal.DEADLINE),
             (offer is None, Refusal.NO_MODEL),
-            (offer is not None and len(job.input) != offer.input_bytes, Refusal.SHAPE),
+            (offer is not None and not offer.fits(job), Refusal.SHAPE),
             (
                 offer is not None and job.protection not in offer.classes,
                 Refusal.PROTECTION,

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from flight_sw.errors import ModelError
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
-    MANIFEST_FILE,
     PAGE_BYTES,
+    TOKENIZER_FILE,
     WEIGHTS_FILE,
     Manifest,
     read_manifest,
@@ -40,12 +40,19 @@ def stage(compiled: Path, live_dir: Path) -> Manifest:
     Raises LoadError if a file is missing, damaged or badly laid out.
     """
     live_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE):
+    for name in _files(compiled):
         try:
             shutil.copyfile(compiled / name, live_dir / name)
         except OSError as error:
             raise LoadError(LoadFailure.FILES, f"{compiled / name}: {error.strerror}") from error
     return verify(live_dir)
+
+
+def _files(compiled: Path) -> tuple[str, ...]:
+    try:
+        return read_manifest(compiled).files
+    except ModelError as error:
+        raise LoadError(LoadFailure.FILES, str(error)) from error
 
 
 def verify(directory: Path) -> Manifest:
@@ -58,6 +65,7 @@ def verify(directory: Path) -> Manifest:
         manifest = read_manifest(directory)
         graph = (directory / GRAPH_FILE).read_bytes()
         weights = (directory / WEIGHTS_FILE).read_bytes()
+        words = (directory / TOKENIZER_FILE).read_bytes() if manifest.text else b""
     except ModelError as error:
         raise LoadError(LoadFailure.FILES, str(error)) from error
     except OSError as error:
@@ -66,7 +74,10 @@ def verify(directory: Path) -> Manifest:
     for name, data, expected in (
         (GRAPH_FILE, graph, manifest.graph_sha256),
         (WEIGHTS_FILE, weights, manifest.weights_sha256),
+        (TOKENIZER_FILE, words, manifest.text.tokenizer_sha256 if manifest.text else None),
     ):
+        if expected is None:
+            continue
         if sha256_hex(data) != expected:
             raise LoadError(
                 LoadFailure.DIGEST, f"{directory / name}: digest differs from the manifest"

@@ -33,6 +33,11 @@ class LiveModel:
         self._input_names = [spec.name for spec in manifest.inputs]
         self._output_names = [spec.name for spec in manifest.outputs]
 
+    @property
+    def session(self) -> ort.InferenceSession:
+        """For whoever binds inputs and outputs by himself."""
+        return self._session
+
     def run(self, inputs: list[Tensor]) -> list[Tensor]:
         """All outputs for these inputs, in declared order."""
         feed = dict(zip(self._input_names, inputs, strict=True))

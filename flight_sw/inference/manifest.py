@@ -20,6 +20,7 @@ from flight_sw.inference.worker_messages import TensorSpec
 GRAPH_FILE = "o.onnx"
 WEIGHTS_FILE = "w.bin"
 MANIFEST_FILE = "manifest.json"
+TOKENIZER_FILE = "tokenizer.json"
 PAGE_BYTES = 4096  # unit of alignment, check bytes and repair
 FORMAT = 1
 RESIDUAL_OUTPUT = "va_checksum_residual"  # output of guarded graphs; above 1 is an alarm
@@ -50,6 +51,13 @@ class Blob(msgspec.Struct, frozen=True):
     kind: BlobKind
 
 
+class TextFacts(msgspec.Struct, frozen=True):
+    """What makes a decoder speak: digest of the tokenizer beside it, tokens that end an answer."""
+
+    tokenizer_sha256: str
+    ends: tuple[int, ...]
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything known about one compiled model; digests are SHA-256 in hex."""
 
@@ -68,11 +76,19 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prepacked: bool  # kernels use saved packed blobs; False: packing is off
     format: int = FORMAT
     copies: int = 1  # independent copies of the weights that a board maps, for voting
+    text: TextFacts | None = None  # of a language model
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over graph and weights digests: names the exact bytes that compute."""
-        return hashlib.sha256(f"{self.graph_sha256}{self.weights_sha256}".encode()).digest()
+        """SHA-256 over graph, weights and tokenizer digests: names the exact bytes that compute."""
+        words = self.text.tokenizer_sha256 if self.text else ""
+        return hashlib.sha256(f"{self.graph_sha256}{self.weights_sha256}{words}".encode()).digest()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files of this model."""
+        extra = (TOKENIZER_FILE,) if self.text else ()
+        return (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE, *extra)
 
     @property
     def answer_outputs(self) -> tuple[TensorSpec, ...]:

@@ -81,6 +81,10 @@ def proof_inputs(specs: tuple[TensorSpec, ...]) -> list[list[Tensor]]:
 
 def _proof_input(spec: TensorSpec, index: int, rng: np.random.Generator) -> Tensor:
     dtype = np.dtype(spec.dtype)
+    if spec.name == "attention_mask":  # a decoder that may look at nothing is not defined
+        return np.ones(spec.shape, dtype)
+    if spec.name == "position_ids":
+        return np.broadcast_to(np.arange(spec.shape[-1], dtype=dtype), spec.shape).copy()
     if dtype.kind == "f":
         centre, spread = _FLOAT_INPUTS[index % len(_FLOAT_INPUTS)]
         return rng.normal(centre, spread, spec.shape).astype(dtype)

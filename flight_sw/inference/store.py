@@ -16,13 +16,7 @@ import msgspec
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.bundle import parts_of, verify_bundle
-from flight_sw.inference.manifest import (
-    GRAPH_FILE,
-    MANIFEST_FILE,
-    WEIGHTS_FILE,
-    Manifest,
-    read_manifest,
-)
+from flight_sw.inference.manifest import Manifest, read_manifest
 from flight_sw.inference.worker_messages import MAX_SLOTS
 
 _CONTENT = "content-"
@@ -167,7 +161,7 @@ class ModelStore:
 
 def _copy(part: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
-    for name in (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE):
+    for name in read_manifest(part).files:
         shutil.copyfile(part / name, target / name)
         _sync(target / name)
     _sync(target)

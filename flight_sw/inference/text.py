@@ -18,13 +18,13 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from flight_sw.errors import ModelError
+from flight_sw.inference.manifest import TOKENIZER_FILE
+from flight_sw.inference.question import ANSWER_TOKENS_MAX, PROMPT_BYTES_MAX
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
 
-MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
+MODEL_FILE = "model.onnx"
 CONFIG_FILES = ("generation_config.json", "genai_config.json")
 PROMPT_TOKENS_MAX = 2048
-ANSWER_TOKENS_MAX = 1024
-PROMPT_CHARS_MAX = 32_768  # before any token is made of it
 TOP_K = 40
 _PAST, _PRESENT = "past_key_values.", "present."
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what half a character decodes to
@@ -84,25 +84,26 @@ class _Config(msgspec.Struct):
 
 
 class TextModel:
-    """A decoder and its tokenizer from one folder.
+    """A decoder and its tokenizer: those of a folder, or a session that is loaded already.
+
+    Args:
+        session: with the weights to compute with; None opens the folder's own model.
+        ends: tokens that end an answer; None asks the folder's configuration.
 
     Raises:
         ModelError: a file is missing, or this is no decoder with a cache.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._tokenizer = _read_tokenizer(folder / TOKENIZER_FILE)
-        self._ends = _read_ends(folder)
+    def __init__(
+        self,
+        folder: Path,
+        session: ort.InferenceSession | None = None,
+        ends: frozenset[int] | None = None,
+    ) -> None:
         path = folder / MODEL_FILE
-        if not path.is_file():
-            raise ModelError(f"{path}: no such file; a text model is a folder with {MODEL_FILE}")
-        options = session_options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
-        try:
-            self._session = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except RUNTIME_ERRORS as error:
-            raise ModelError(f"{path}: onnxruntime refuses it: {one_line(error)}") from error
+        self._tokenizer = _read_tokenizer(folder / TOKENIZER_FILE)
+        self._ends = read_ends(folder) if ends is None else ends
+        self._session = session or _open(path)
         self._inputs = {value.name: value for value in self._session.get_inputs()}
         self._pasts = [name for name in self._inputs if name.startswith(_PAST)]
         outputs = {value.name for value in self._session.get_outputs()}
@@ -121,10 +122,10 @@ class TextModel:
         """
         if not prompt.strip():
             raise AskError(AskRefusal.EMPTY, "the prompt is empty; ask something")
-        if len(prompt) > PROMPT_CHARS_MAX:
+        size = len(prompt.encode())
+        if size > PROMPT_BYTES_MAX:
             raise AskError(
-                AskRefusal.TOO_LONG,
-                f"the prompt has {len(prompt)} characters of {PROMPT_CHARS_MAX}",
+                AskRefusal.TOO_LONG, f"the prompt has {size} bytes of {PROMPT_BYTES_MAX}"
             )
         ids = np.array([self._tokenizer.encode(prompt).ids], np.int64)
         if ids.shape[1] > PROMPT_TOKENS_MAX:
@@ -191,6 +192,16 @@ class TextModel:
         return ort.OrtValue.ortvalue_from_shape_and_type(shape, _DTYPES[value.type], "cpu")
 
 
+def _open(path: Path) -> ort.InferenceSession:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; a text model is a folder with {MODEL_FILE}")
+    options = session_options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except RUNTIME_ERRORS as error:
+        raise ModelError(f"{path}: onnxruntime refuses it: {one_line(error)}") from error
+
+
 def _choose(
     logits: npt.NDArray[np.float32], sampling: Sampling, chance: np.random.Generator
 ) -> int:
@@ -215,7 +226,7 @@ def _read_tokenizer(path: Path) -> Any:
         raise ModelError(f"{path}: not a tokenizer: {one_line(error)}") from error
 
 
-def _read_ends(folder: Path) -> frozenset[int]:
+def read_ends(folder: Path) -> frozenset[int]:
     """Tokens that end an answer; none where no configuration names them."""
     for name in CONFIG_FILES:
         path = folder / name

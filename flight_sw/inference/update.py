@@ -18,13 +18,21 @@ from flight_sw.inference.bundle import FOLDERS, Part, parts_of, verify_bundle
 from flight_sw.inference.graph_files import files_read
 from flight_sw.inference.live_files import LoadError
 from flight_sw.inference.load import LiveModel, load_live
-from flight_sw.inference.manifest import GRAPH_FILE, MANIFEST_FILE, WEIGHTS_FILE, Manifest
+from flight_sw.inference.manifest import (
+    GRAPH_FILE,
+    MANIFEST_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    Manifest,
+    read_manifest,
+)
 from flight_sw.inference.prove import prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS
 from flight_sw.inference.tensors import Tensor, pack, packed_bytes, unpack
 from flight_sw.inference.worker_messages import LoadFailure, UpdateFailure
 
-FILES = (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE)  # nothing else is ever written
+# Nothing else is ever written; in the order of Manifest.files.
+FILES = (GRAPH_FILE, WEIGHTS_FILE, MANIFEST_FILE, TOKENIZER_FILE)
 UPDATE_BYTES_MAX = 4 << 20  # as uploaded: what a file slot of the controller holds
 UNPACKED_BYTES_MAX = 64 << 20  # a bomb ends here
 GRAPH_BYTES_MAX = 8 << 20
@@ -52,6 +60,7 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     graph: bytes
     weights: bytes
     manifest: bytes
+    tokenizer: bytes = b""
 
 
 class _Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +90,7 @@ def make_update(compiled: Path, model: LiveModel, known: list[Tensor]) -> bytes:
         if part in FOLDERS
     }
     parts = {
-        name: _Files(*((directory / file).read_bytes() for file in FILES))
+        name: _Files(*((directory / file).read_bytes() for file in read_manifest(directory).files))
         for name, directory in folders.items()
     }
     outputs = dict(zip(model.manifest.outputs, model.run(known), strict=True))
@@ -109,9 +118,9 @@ def open_update(data: bytes, folder: Path, active: Manifest | None) -> tuple[Man
     for name, files in update.parts.items():
         directory = folder if name == "plain" else folder / FOLDERS[Part(name)]
         directory.mkdir(mode=0o700, exist_ok=True)
-        contents = (files.graph, files.weights, files.manifest)
-        for file, content in zip(FILES, contents, strict=True):
-            (directory / file).write_bytes(content)
+        for file, content in zip(FILES, msgspec.structs.astuple(files), strict=True):
+            if content:
+                (directory / file).write_bytes(content)
     manifest = _verified(folder)
     if active is not None and _tensors(active) != _tensors(manifest):
         raise UpdateRefused(UpdateFailure.SHAPE, "other inputs or outputs than the active model")

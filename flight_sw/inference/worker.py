@@ -11,6 +11,7 @@ import argparse
 import ctypes
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -26,11 +27,14 @@ from flight_sw.inference.load import LiveModel, load_live, split_off_kib, split_
 from flight_sw.inference.manifest import read_manifest
 from flight_sw.inference.prove import proof_inputs, prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
+from flight_sw.inference.talk import TalkTurns, speaker
 from flight_sw.inference.tensors import Tensor, pack, unpack
+from flight_sw.inference.text import TextModel
 from flight_sw.inference.update import UpdateRefused, rehearse
 from flight_sw.inference.worker_messages import (
     MAX_LOADED,
     MAX_MESSAGE_BYTES,
+    Ask,
     Done,
     Failed,
     Load,
@@ -48,6 +52,7 @@ from flight_sw.inference.worker_messages import (
     RunFailure,
     SelfTest,
     SelfTested,
+    Stop,
     UpdateFailure,
     encode,
 )
@@ -80,8 +85,23 @@ class Worker:
     def __init__(self) -> None:
         self._models: dict[int, LiveModel] = {}
         self._known: dict[int, tuple[list[Tensor], bytes, Path]] = {}
+        self._speakers: dict[int, TextModel] = {}
+        self._talk: TalkTurns | None = None
 
-    def handle(self, request: Request) -> Reply:
+    @property
+    def talks(self) -> bool:
+        """Whether an answer is on its way: then `turn` has something to do."""
+        return self._talk is not None
+
+    def answer(self, request: Request) -> list[Reply]:
+        """All replies to one request; what a talk has to say comes from `turn`."""
+        if isinstance(request, Ask):
+            return [*self._ask(request)]
+        if isinstance(request, Stop):
+            return [*self._stop(request)]
+        return [self.handle(request)]
+
+    def handle(self, request: Load | Run | SelfTest | Rehearse | Ping) -> Reply:
         """The reply to one request; a failing model is a reply, never an exception."""
         match request:
             case Load():
@@ -97,8 +117,33 @@ class Worker:
             case _:
                 assert_never(request)
 
+    def turn(self) -> list[Reply]:
+        """Speak for a moment."""
+        if self._talk is None:
+            return []
+        replies = self._talk.turn()
+        if self._talk.ended:
+            self._talk = None
+        return [*replies]
+
+    def _ask(self, request: Ask) -> list[Failed]:
+        speaker = self._speakers.get(request.slot)
+        if request.slot not in self._models:
+            return [Failed(request.job_id, RunFailure.NO_MODEL)]
+        if speaker is None:
+            return [Failed(request.job_id, RunFailure.NO_TEXT)]
+        self._talk = TalkTurns(request, speaker, time.perf_counter)
+        return []
+
+    def _stop(self, request: Stop) -> list[Reply]:
+        if self._talk is None or self._talk.job_id != request.job_id:
+            return []
+        talk, self._talk = self._talk, None
+        return [talk.stop()]
+
     def _load(self, request: Load) -> Loaded | LoadFailed:
         self._models.pop(request.slot, None)
+        self._speakers.pop(request.slot, None)
         if len(self._models) >= MAX_LOADED:
             return LoadFailed(
                 request.slot, LoadFailure.RUNTIME, f"all {MAX_LOADED} places are used"
@@ -109,11 +154,16 @@ class Worker:
             proof = prove(model, live_dir)
             known_input = proof_inputs(model.manifest.inputs)[0]
             known_answer = pack(model.run(known_input))
+            voice = speaker(model, live_dir)
         except LoadError as error:
             return LoadFailed(request.slot, error.reason, str(error))
+        except ModelError as error:  # a tokenizer that cannot be used
+            return LoadFailed(request.slot, LoadFailure.RUNTIME, one_line(error))
         except RUNTIME_ERRORS as error:
             return LoadFailed(request.slot, LoadFailure.RUNTIME, one_line(error))
         self._models[request.slot] = model
+        if voice is not None:
+            self._speakers[request.slot] = voice
         self._known[request.slot] = known_input, known_answer, live_dir
         return Loaded(
             slot=request.slot,
@@ -126,6 +176,7 @@ class Worker:
             onnxruntime=ort.__version__,
             protectable=proof.protectable,
             dead=proof.dead[:MAX_DEAD_NAMES],
+            is_text=voice is not None,
         )
 
     def _self_test(self, request: SelfTest) -> SelfTested:
@@ -144,6 +195,8 @@ class Worker:
         model = self._models.get(request.slot)
         if model is None:
             return Failed(request.job_id, RunFailure.NO_MODEL)
+        if request.slot in self._speakers:
+            return Failed(request.job_id, RunFailure.NO_TEXT)
         try:
             inputs = unpack(model.manifest.inputs, request.input)
         except ValueError as error:
@@ -183,15 +236,25 @@ def _rehearse(request: Rehearse) -> Rehearsed:
 
 
 def _serve(worker: Worker, replies: int) -> int:
-    decoder = RequestDecoder()
-    while data := os.read(sys.stdin.fileno(), _READ_BYTES):
+    decoder, source = RequestDecoder(), sys.stdin.fileno()
+    while True:
+        if worker.talks and not select.select([source], [], [], 0)[0]:
+            _send(replies, worker.turn())
+            continue
+        data = os.read(source, _READ_BYTES)
+        if not data:
+            return 0
         try:
             for request in decoder.feed(data):
-                _write_all(replies, encode(worker.handle(request)))
+                _send(replies, worker.answer(request))
         except DecodeError as error:
             print(f"inference worker: {error}", file=sys.stderr)
             return 1
-    return 0
+
+
+def _send(replies: int, messages: list[Reply]) -> None:
+    for message in messages:
+        _write_all(replies, encode(message))
 
 
 def _is_finite(tensors: list[Tensor]) -> bool:

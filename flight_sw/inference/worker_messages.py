@@ -10,6 +10,7 @@ A frame is a 4-byte little-endian length and that many bytes of msgpack (a tagge
 import struct
 from collections.abc import Iterator
 from enum import Enum, unique
+from typing import Literal
 
 import msgspec
 
@@ -33,6 +34,12 @@ class RunFailure(Enum):
     NONFINITE = "nonfinite"  # the output holds NaN or infinity: suspect the weights
     CHECKSUM = "checksum"  # a guarded layer's sums disagree: suspect the weights
     RUNTIME = "runtime"  # onnxruntime raised
+    EMPTY_PROMPT = "empty_prompt"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    NO_TEXT = (
+        "no_text"  # a question to a model that takes tensors, or a tensor to one that takes text
+    )
+    CANCELLED = "cancelled"
 
 
 @unique
@@ -96,6 +103,24 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     input: bytes
 
 
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """Node to worker: answer a question, `input` being an encoded AskInput; pieces come as they do.
+
+    After `within_s` the answer ends where it is.
+    """
+
+    job_id: int
+    slot: int
+    input: bytes
+    within_s: float
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Node to worker: end the answer of that job now."""
+
+    job_id: int
+
+
 class SelfTest(msgspec.Struct, frozen=True, tag="self_test"):
     """Node to worker: run the known input of a slot and look at its mapping."""
 
@@ -121,6 +146,17 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     n: int
 
 
+EndWord = Literal["", "end", "tokens", "deadline"]
+
+
+class Talk(msgspec.Struct, frozen=True):
+    """How an answer in words went: its tokens, the time to the first, why it ended (text.Ended)."""
+
+    tokens: int
+    prefill_s: float
+    ended: EndWord
+
+
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     """Worker to node: the slot is ready; `coverage` is the proven-live share of its weight
     bytes.
@@ -136,6 +172,7 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     onnxruntime: str
     protectable: bool
     dead: tuple[str, ...] = ()
+    is_text: bool = False
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
@@ -152,6 +189,15 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     job_id: int
     output: bytes
     elapsed_s: float
+    talk: Talk | None = None
+
+
+class Piece(msgspec.Struct, frozen=True, tag="piece"):
+    """Worker to node: the next part of an answer, from token number `first` on."""
+
+    job_id: int
+    first: int
+    text: str
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -184,8 +230,8 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
     n: int
 
 
-Request = Load | Run | SelfTest | Rehearse | Ping
-Reply = Loaded | LoadFailed | Done | Failed | SelfTested | Rehearsed | Pong
+Request = Load | Run | Ask | Stop | SelfTest | Rehearse | Ping
+Reply = Loaded | LoadFailed | Done | Piece | Failed | SelfTested | Rehearsed | Pong
 
 _ENCODER = msgspec.msgpack.Encoder()
 

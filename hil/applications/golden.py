@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime as ort
 
 from flight_sw.errors import ModelError
-from flight_sw.inference.describe import describe_model
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
 from flight_sw.inference.tensors import Tensor, pack, unpack
+from flight_sw.inference.text_compile import describe
 from flight_sw.inference.worker_messages import TensorSpec
 
 
@@ -21,11 +21,11 @@ class GoldenTwin:
     """A default session of a model file; slow to make, then as fast as the payload itself."""
 
     def __init__(self, model_path: Path) -> None:
-        self.description = describe_model(model_path)
+        self.description = describe(model_path)
         options = session_options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
         try:
             self._session = ort.InferenceSession(
-                str(model_path), options, providers=["CPUExecutionProvider"]
+                str(self.description.path), options, providers=["CPUExecutionProvider"]
             )
         except RUNTIME_ERRORS as error:
             raise ModelError(f"{model_path}: onnxruntime refuses it: {one_line(error)}") from error

@@ -7,8 +7,10 @@ import msgspec
 
 import flight_sw
 from flight_sw.errors import ModelError
+from flight_sw.inference.text_compile import is_text_model
 
 MODELS_DIR = Path(flight_sw.__file__).parent / "models"
+TEXT_MODEL = "telemetry-text"  # the folder of the shipped language model
 
 
 class InputMeaning(msgspec.Struct, frozen=True):
@@ -42,13 +44,16 @@ def shipped_models() -> list[str]:
 
 
 def find_model(name_or_file: str) -> Path:
-    """The ONNX file of a shipped model's name, or the file itself; ModelError tells the names."""
+    """The ONNX file of a shipped model's name, or the file itself; ModelError tells the names.
+
+    Of a language model, the folder with its model.onnx and tokenizer.json.
+    """
     if name_or_file in shipped_models():
         return MODELS_DIR / f"{name_or_file}.onnx"
-    path = Path(name_or_file)
-    if path.is_file():
+    path = MODELS_DIR / TEXT_MODEL if name_or_file == TEXT_MODEL else Path(name_or_file)
+    if path.is_file() or is_text_model(path):
         return path
-    names = ", ".join(shipped_models())
+    names = ", ".join([*shipped_models(), TEXT_MODEL])
     raise ModelError(
         f"{name_or_file}: no such model or file; give an .onnx file or one of: {names}"
     )

@@ -13,14 +13,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from flight_sw.inference.text import TOKENIZER_FILE, Sampling, TextModel
+from flight_sw.inference.manifest import TOKENIZER_FILE
+from flight_sw.inference.text import Sampling, TextModel
 from hil.applications.decoder_graph import (
     QWEN3_06B,
     DecoderShape,
     build_decoder,
     random_weights,
 )
-from hil.ask_command import SHIPPED
+from hil.applications.models import MODELS_DIR, TEXT_MODEL
 from hil.bench.mapped import scratch
 
 SMALL: Final = DecoderShape(6, 256, 8, 4, 32, 768, 8192, 1024)
@@ -51,7 +52,7 @@ def run() -> dict[str, Any]:
 def _measure(folder: Path, shape: DecoderShape, *, is_int4: bool) -> dict[str, float]:
     folder.mkdir()
     build_decoder(folder / "model.onnx", shape, random_weights(1), is_int4=is_int4)
-    shutil.copyfile(SHIPPED / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    shutil.copyfile((MODELS_DIR / TEXT_MODEL) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": []}))
     started_s = time.monotonic()
     model = TextModel(folder)

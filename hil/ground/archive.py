@@ -30,7 +30,7 @@ from hil.ground.reports import (
     Withdrawal,
 )
 
-VERSION = 1  # PRAGMA user_version of the file
+VERSION = 2  # PRAGMA user_version of the file
 BATCH_ROWS = 500  # rows per commit; single-row commits are six times slower
 BUSY_TIMEOUT_MS = 2000
 
@@ -47,7 +47,7 @@ CREATE TABLE events(
   id INTEGER PRIMARY KEY, time REAL, name TEXT, severity TEXT, arguments TEXT, sentence TEXT);
 CREATE TABLE results(
   id INTEGER PRIMARY KEY, time REAL, job INTEGER, attempt INTEGER, model INTEGER, protection TEXT,
-  epoch TEXT, elapsed REAL, frequency INTEGER, output BLOB);
+  epoch TEXT, elapsed REAL, frequency INTEGER, digest TEXT, output BLOB);
 CREATE TABLE verdicts(
   id INTEGER PRIMARY KEY, time REAL, job INTEGER, attempt INTEGER, word TEXT, reason TEXT);
 """
@@ -177,14 +177,12 @@ class Archive:
     def results(self) -> list[Result]:
         """Every result in order of arrival, withdrawn ones included."""
         sql = (
-            "SELECT time, job, attempt, model, protection, epoch, elapsed, frequency, output"
+            "SELECT time, job, attempt, model, protection, epoch, elapsed, frequency, digest, output"
             " FROM results ORDER BY id"
         )
         return [
-            Result(time, job, attempt, model, protection, int(epoch), elapsed, frequency, output)
-            for time, job, attempt, model, protection, epoch, elapsed, frequency, output in self._rows(
-                sql
-            )
+            Result(*row[:5], int(row[5]), *row[6:])  # an epoch may exceed SQLite's integers
+            for row in self._rows(sql)
         ]
 
     def verdicts(self) -> list[Verdict]:
@@ -198,10 +196,10 @@ class Archive:
             yield Telemetry.unpack(raw)
 
     def _result(self, report: Result) -> None:
-        columns = "time, job, attempt, model, protection, epoch, elapsed, frequency, output"
+        columns = "time, job, attempt, model, protection, epoch, elapsed, frequency, digest, output"
         row = (report.time, report.job, report.attempt, report.model, report.protection)
         # An epoch has 64 bits without sign, SQLite's integers have one: it is kept as text.
-        rest = (str(report.epoch), report.elapsed, report.frequency, report.output)
+        rest = (str(report.epoch), report.elapsed, report.frequency, report.digest, report.output)
         self._insert(f"results({columns})", (*row, *rest))
 
     def _verdict(self, verdict: Verdict) -> None:

@@ -243,6 +243,11 @@ class Ground:
         return sum(request.stage is None for request in self._requests.values())
 
     @property
+    def bytes_up(self) -> int:
+        """Bytes of all telecommands so far, as they went to the line."""
+        return self._link.bytes_up
+
+    @property
     def is_connected(self) -> bool:
         """Whether the line is open; it says nothing about who is behind it."""
         return self._link.is_open

@@ -59,7 +59,10 @@ def tables(archive: Archive) -> Iterator[Table]:
     events = [(e.time, e.severity.name, e.name, e.sentence) for e in archive.events()]
     yield Table("events", ("time", "severity", "name", "sentence"), events)
     results = [
-        (r.time, r.job, r.attempt, r.model, r.protection, r.elapsed, r.frequency, r.output.hex())
+        (
+            *(r.time, r.job, r.attempt, r.model, r.protection, r.elapsed, r.frequency),
+            *(r.digest, r.output.hex()),
+        )
         for r in archive.results()
     ]
     columns = (
@@ -70,6 +73,7 @@ def tables(archive: Archive) -> Iterator[Table]:
         "protection",
         "elapsed",
         "frequency",
+        "digest",
         "output_hex",
     )
     yield Table("results", columns, results)

@@ -60,6 +60,7 @@ class GroundLink:
         settings = link_settings(profile)
         self.url = url
         self.tap: Tap | None = None  # hears every byte both ways, as it passes the port
+        self.bytes_up = 0  # of telecommands, as they go to the line
         self.is_synced = False  # whether the payload has named its counter since the line opened
         self._apid = settings.apid
         self._up = up
@@ -140,6 +141,7 @@ class GroundLink:
         telecommand = Telecommand(self._apid, sequence, service, subtype, data)
         raw = self._sender.encode(telecommand)
         self._state.keep_frame(raw)
+        self.bytes_up += len(raw)
         self._out += raw
         self._flush()
         return telecommand.request_id

@@ -70,7 +70,8 @@ class Result:
         epoch: scrub counter when the answer was ready.
         elapsed: seconds in the worker.
         frequency: processor clock in MHz.
-        output: tensor, little-endian.
+        digest: names the bytes that computed it, guards included; 16 hex digits of a SHA-256.
+        output: tensor, little-endian; of a language model, UTF-8.
     """
 
     time: float
@@ -81,6 +82,7 @@ class Result:
     epoch: int
     elapsed: float
     frequency: int
+    digest: str
     output: bytes
 
 

@@ -61,10 +61,13 @@ class VirtualWorker:
         if not self.alive or self.hung:
             return
         for request in self._requests.feed(data):
-            reply = self._worker.handle(request)
+            replies = self._worker.answer(request)
+            while self._worker.talks:
+                replies += self._worker.turn()
             duration_s = self._duration_s(request, clock_mhz)
             self.busy_until_s = max(self.busy_until_s, now_s) + duration_s
-            self._waiting.append((self.busy_until_s, encode(self._timed(reply, duration_s))))
+            timed = b"".join(encode(self._timed(reply, duration_s)) for reply in replies)
+            self._waiting.append((self.busy_until_s, timed))
             if isinstance(request, Run):
                 self.runs += 1
                 self.busy_s += duration_s

@@ -31,6 +31,7 @@ PARTS = tuple(
         "link_profile",
         "model_updates",
         "node_life",
+        "questions",
         "node_memory",
         "on_board",
         "own_memory",

@@ -76,7 +76,7 @@ def test_each_class_runs_on_its_own_parts(protection, parts):
     """What a job pays for is what computes its answer."""
     ended, asked = Bench().run(protection)
     assert asked == parts
-    assert ended == m.JobResult(5, 1, b"good", 0.25 * len(parts), 3, 4)
+    assert ended == m.JobResult(5, 1, b"good", 0.25 * len(parts), 3, 4, "ab")
 
 
 def test_a_model_without_clips_runs_standard_jobs_on_its_plain_weights():

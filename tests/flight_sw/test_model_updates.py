@@ -5,7 +5,6 @@ Ground, controller and node on a virtual clock; the model store is a real folder
 
 import hashlib
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,12 +14,9 @@ from flight_sw.dictionary.reason import Reason
 from flight_sw.inference import worker_messages as w
 from flight_sw.inference.compiled import Guarding, compile_bundle
 from flight_sw.inference.store import ModelStore
-from flight_sw.inference.worker import Worker
-from flight_sw.model_shelf import ModelShelf
-from flight_sw.node import BoardFacts, Node, NodeInputs, Readings
 from hil.applications.models import find_model
 from tests.flight_sw.conftest import packed
-from tests.flight_sw.stack import Stack
+from tests.flight_sw.shelf_stack import ShelfStack
 
 SOURCE = find_model("telemetry-anomaly")
 CHUNK = 16_384
@@ -29,74 +25,8 @@ WITHIN_S = 20.0
 INPUT = np.random.default_rng(5).normal(0, 30, 18).astype("<f4").tobytes()
 
 
-class InlineWorker:
-    """The worker's own code behind the codec of its pipe; `dies_on` names a request that kills it."""
-
-    def __init__(self) -> None:
-        self.alive = False
-        self.dies_on: type | None = None
-
-    def start(self) -> None:
-        """A fresh worker."""
-        self.alive = True
-        self._worker, self._requests = Worker(), w.RequestDecoder()
-
-    def exchange(self, data: bytes) -> bytes:
-        """Take requests and give replies."""
-        replies = b""
-        for request in self._requests.feed(data) if self.alive else ():
-            if self.dies_on is not None and isinstance(request, self.dies_on):
-                self.alive = False
-                return b""
-            replies += w.encode(self._worker.handle(request))
-        return replies
-
-
-class ShelfStack(Stack):
-    """A board with a model store on disk; its memory is lost with its power, the store is not."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.places = 0
-        self.shelf: ModelShelf
-        super().__init__()
-
-    def boot_board(self) -> None:
-        """Memory is new, the store is as it was left."""
-        self.places += 1
-        memory = self.folder / f"memory-{self.places}"
-        memory.mkdir()
-        self.shelf = ModelShelf(self.folder / "store", memory)
-        models = self.shelf.stage_all()
-        self.worker = InlineWorker()
-        session = round(self.now * 1000) + 7
-        facts = BoardFacts("0001", self.places, session, self.shelf.trials)
-        self.node = Node(self.profile, models, facts)
-        self._shelved = ()
-        self._to_node = self._to_controller = self._to_worker = b""
-
-    def _step_node(self) -> None:
-        serial, self._to_node = self._to_node, b""
-        inputs = NodeInputs(
-            serial=serial,
-            worker=self.worker.exchange(self._to_worker),
-            worker_alive=self.worker.alive,
-            readings=Readings(self.temp_c, 2.5, 1800.0),
-            shelved=self._shelved,
-        )
-        self._shelved = ()
-        outputs, _ = self.node.step(self.now, inputs)
-        if outputs.start_worker:
-            self.worker.start()
-        for order in outputs.shelf:
-            news, models = self.shelf.carry_out(order)
-            self._shelved += (news,)
-            if models is not None:
-                self.node.adopt(order.slot, models)
-        self._to_worker = b"" if outputs.start_worker else outputs.worker
-        if outputs.start_worker:
-            self._to_worker = outputs.worker
-        self._to_controller += outputs.serial
+class UpdateStack(ShelfStack):
+    """Uploads, installs and asks."""
 
     def upload(self, content: bytes, file: int = FILE) -> None:
         """Into a file slot, chunk by chunk."""
@@ -135,10 +65,10 @@ class ShelfStack(Stack):
 
 
 @pytest.fixture
-def flying(versions, tmp_path) -> ShelfStack:
+def flying(versions, tmp_path) -> UpdateStack:
     """In NOMINAL with version 1 in slot 1."""
     ModelStore(tmp_path / "store").install(versions[0], 1)
-    stack = ShelfStack(tmp_path)
+    stack = UpdateStack(tmp_path)
     stack.fly()
     stack.run(1.0)
     return stack

@@ -20,6 +20,7 @@ EXAMPLES_TO_CONTROLLER = (
     messages.Identity("emulated", "1000", 4, 2),
     messages.Heartbeat(1, None, 2.5, 1800.0, 3, True, 99),
     messages.JobResult(7, 1, b"xyz", 0.1, 5, 9),
+    messages.AnswerPart(7, 1, 3, "It is"),
     messages.PageHit("a", 1, 3, "CORRECTED", 1, 77, 90, ("standard",)),
 )
 

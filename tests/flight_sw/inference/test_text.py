@@ -8,8 +8,8 @@ import onnxruntime as ort
 import pytest
 
 from flight_sw.errors import ModelError
+from flight_sw.inference.question import PROMPT_BYTES_MAX
 from flight_sw.inference.text import (
-    PROMPT_CHARS_MAX,
     AskError,
     AskRefusal,
     Ended,
@@ -121,7 +121,7 @@ def test_the_end_token_of_the_configuration_ends_an_answer(model, folder, tmp_pa
         ("", AskRefusal.EMPTY),
         (" \n", AskRefusal.EMPTY),
         ("x " * 3000, AskRefusal.TOO_LONG),
-        ("x" * (PROMPT_CHARS_MAX + 1), AskRefusal.TOO_LONG),
+        ("x" * (PROMPT_BYTES_MAX + 1), AskRefusal.TOO_LONG),
     ],
 )
 def test_a_prompt_outside_the_limits_is_refused_with_a_reason(model, prompt, reason):

@@ -33,7 +33,7 @@ def health(time: float, **values: object) -> Housekeeping:
 
 def result(job: int, attempt: int = 1) -> Result:
     """An answer to a job."""
-    return Result(2.0, job, attempt, 1, "standard", 2**64 - 1, 0.25, 1800, b"\0\1\2")
+    return Result(2.0, job, attempt, 1, "standard", 2**64 - 1, 0.25, 1800, "ab", b"\0\1\2")
 
 
 @pytest.fixture

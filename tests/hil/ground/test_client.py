@@ -339,7 +339,7 @@ def test_the_archive_holds_what_came_down(start: Start, connect: Connect, tmp_pa
     answer = {"job": 5, "attempt": 1, "model": 1, "protection": "standard", "epoch": 3}
     payload.tell(
         payload.event("booted", boots=1, cause="test"),
-        payload.report("result", elapsed=0.5, frequency=600, output=b"\1", **answer),
+        payload.report("result", elapsed=0.5, frequency=600, digest="00", output=b"\1", **answer),
     )
     ground.expect(Result)
     ground.close()

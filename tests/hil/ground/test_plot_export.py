@@ -20,7 +20,7 @@ def archive(tmp_path):
     archive = Archive(tmp_path / "telemetry.sqlite")
     for second in range(10):
         archive.report(Housekeeping(1000.0 + second, 1, VALUES | {"temp": 40.0 + second}))
-    archive.report(Result(1011.0, 7, 1, 2, "standard", 5, 0.01, 1800, b"\x01\x02"))
+    archive.report(Result(1011.0, 7, 1, 2, "standard", 5, 0.01, 1800, "ab", b"\x01\x02"))
     archive.commit()
     yield archive
     archive.close()

@@ -94,9 +94,10 @@ def test_results_and_models() -> None:
         epoch=2**40,
         elapsed=0.5,
         frequency=1800,
+        digest="0" * 16,
         output=b"\0\1",
     )
-    assert answer == Result(TIME, 1, 1, 2, "standard", 2**40, 0.5, 1800, b"\0\1")
+    assert answer == Result(TIME, 1, 1, 2, "standard", 2**40, 0.5, 1800, "0" * 16, b"\0\1")
     model = report(
         "model",
         slot=1,
