@@ -35,6 +35,7 @@ PARTS = tuple(
         "node_memory",
         "on_board",
         "own_memory",
+        "own_profile",
         "payload_state",
         "worker_watch",
     )
