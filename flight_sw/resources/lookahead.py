@@ -18,6 +18,7 @@ GAIN_PERIOD_S = 2.0
 LONGEST_PREDICTION_S = 60.0  # a longer silence starts the observer anew
 DEMAND_MEMORY_S = 1800.0  # how fast the rate of arriving work is learned
 IDLE_MEMORY = 0.1  # share of each idle reading that goes into the learned idle power
+DECISIONS = 2  # that heat is looked ahead at least
 NOISE_K = 1.0  # a single reading so far over the limit is believed before the observer is
 
 
@@ -68,13 +69,14 @@ class Caution:
 
     Args:
         margin_k: distance kept from the limit.
-        horizon_s: how far heat is looked ahead: a few decisions, and the delay of the actuator.
+        horizon_s: how far heat is looked ahead: the delay of the actuator, and never less than two
+            decisions.
         haste: how much faster than the deadlines ask for.
         reserve_wh: energy that is never planned away.
     """
 
-    margin_k: float = 0.3
-    horizon_s: float = 8.0
+    margin_k: float = 0.0
+    horizon_s: float = 3.0
     haste: float = 1.6
     reserve_wh: float = 0.1
 
@@ -119,7 +121,8 @@ class LookAheadGovernor:
         self._learn(situation, elapsed_s)
         need = self._need(situation.due)
         die_c = situation.temp_c if self._die_c is None else self._die_c
-        heat = self._coolest_enough(max(situation.temp_c - NOISE_K, die_c), limit_c)
+        horizon_s = max(self._caution.horizon_s, DECISIONS * elapsed_s)
+        heat = self._coolest_enough(max(situation.temp_c - NOISE_K, die_c), limit_c, horizon_s)
         energy = self._affordable(situation, need)
         level = min(need, heat, energy)
         if level < 0:
@@ -170,10 +173,10 @@ class LookAheadGovernor:
                 return level
         return len(self._model.speeds) - 1
 
-    def _coolest_enough(self, die_c: float, limit_c: float) -> int:
+    def _coolest_enough(self, die_c: float, limit_c: float, horizon_s: float) -> int:
         """The fastest level that keeps the die below the limit over the horizon; -1 for none."""
         model, caution = self._model, self._caution
-        fade = math.exp(-caution.horizon_s / model.time_constant_s)
+        fade = math.exp(-horizon_s / model.time_constant_s)
         for level in range(len(model.busy_w) - 1, -1, -1):
             rest_c = (
                 self._mount_c + model.resistance_k_per_w * self._power_scale * model.busy_w[level]

@@ -1,8 +1,8 @@
 """Which governor flies: the look-ahead where the profile knows the board, the staircase where not.
 
 The staircase also stands behind the look-ahead: without a believable temperature, or once the die is
-over the soft limit, it decides alone until the die is below `release_c` again. So the worst that a
-wrong model can do is what the staircase allows.
+a kelvin over the soft limit, it decides alone until the die is below `release_c` again. So the worst
+that a wrong model can do is what the staircase allows.
 """
 
 from flight_sw.profile import Profile
@@ -11,6 +11,7 @@ from flight_sw.resources.governor import Decision, StaircaseGovernor, StaircaseL
 from flight_sw.resources.lookahead import LevelModel, LookAheadGovernor, Outlook, Situation
 
 CHOSEN_FREELY = "need"
+RIPPLE_K = 1.0  # control at a limit ripples about it; the staircase takes over beyond
 
 
 class Pilot:
@@ -77,7 +78,7 @@ class Pilot:
 
     def _over(self, temp_c: float | None, limits: StaircaseLimits, now: float) -> bool:
         """Whether the staircase takes over: too hot or blind, and not for a moment alone."""
-        hot = temp_c is not None and temp_c > limits.soft_limit_c
+        hot = temp_c is not None and temp_c > limits.soft_limit_c + RIPPLE_K
         is_hot = self._hot.holds(now, limits.debounce_s, asked=hot)
         return self._blind.holds(now, limits.debounce_s, asked=temp_c is None) or is_hot
 

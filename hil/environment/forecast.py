@@ -18,7 +18,8 @@ def outlook_of(board: FlownBoard) -> Outlook:
     first = conditions.index(board.now_s)
     count = int(ORBITS * conditions.period_s / STEP_S)
     span = conditions.lit[first : first + stride * count]
-    lit = [float(part.mean()) for part in np.array_split(span, max(1, -(-span.size // stride)))]
+    starts = np.arange(0, span.size, stride)
+    lit = (np.add.reduceat(span, starts) / np.diff(starts, append=span.size)).tolist()
     return Outlook(
         spare_wh=(battery.charge - energy.cut_charge) * energy.battery_wh,
         room_wh=(1.0 - battery.charge) * energy.battery_wh,

@@ -5,6 +5,7 @@ linear network, for any gap. Only the radiator's T^4 is not linear: it is replac
 nearest quarter of a kelvin, which is wrong by less than 0.5 mW per square metre.
 """
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -88,7 +89,7 @@ class HeatModel:
         rest = _times(modes.resting, sources)
         apart = [t + ZERO_C_K - r for t, r in zip(state.temps_c, rest, strict=True)]
         parts = _times(modes.to_modes, (apart[0], apart[1], apart[2]))
-        fade = [float(np.exp(-d * elapsed_s)) for d in modes.decay_per_s]
+        fade = [math.exp(-d * elapsed_s) for d in modes.decay_per_s]
         later = _times(modes.from_modes, _product(parts, fade))
         state.temps_c[:] = [r + d - ZERO_C_K for r, d in zip(rest, later, strict=True)]
         spans = [(1 - f) / d for f, d in zip(fade, modes.decay_per_s, strict=True)]

@@ -8,6 +8,7 @@ brown-outs. Then all fly the held-out seeds.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import msgspec
 import numpy as np
@@ -30,7 +31,7 @@ FORECAST_ORBITS = 4  # beyond the end, for the last forecast
 TRAINING_SEEDS = range(1000, 1002)
 STUDENT_95 = {20: 2.093, 10: 2.262, 5: 2.776, 3: 4.303, 2: 12.706}  # two-sided, n - 1 degrees
 HEAT_CHARGE, BROWN_OUT_CHARGE = 1e-3, 0.2  # of on-time share, per kelvin second and per brown-out
-LOOK_AHEAD, STEP_WISE = "look-ahead", "step_wise"
+LOOK_AHEAD, STEP_WISE, BOUND = "look-ahead", "step_wise", "bound"
 Make = Callable[[Task], Policy]
 
 FIXED: dict[str, Make] = {
@@ -65,7 +66,7 @@ def _staircase(soft_c: float, release_c: float) -> Make:
 
 
 def _look_ahead(margin_k: float, haste: float, reserve_wh: float) -> Make:
-    return lambda task: ours.LookAhead(task, Caution(margin_k, 8.0, haste, reserve_wh))
+    return lambda task: ours.LookAhead(task, Caution(margin_k, haste=haste, reserve_wh=reserve_wh))
 
 
 def _labelled(make: Callable[..., Make], *candidates: tuple[float, ...]) -> dict[str, Make]:
@@ -81,7 +82,7 @@ TUNED: dict[str, dict[str, Make]] = {
     "barrier": _labelled(_barrier, (0.3, 0.002), (0.1, 0.01), (0.6, 0.005), (0.3, 0.02)),
     "staircase": _labelled(_staircase, (80, 74), (79, 77), (78.5, 77.5), (78, 76)),
     LOOK_AHEAD: _labelled(
-        _look_ahead, (1.0, 1.5, 0.5), (0.3, 1.6, 0.1), (0.3, 2.0, 0.2), (0.5, 2.5, 0.1)
+        _look_ahead, (0.3, 1.6, 0.1), (0.0, 1.6, 0.1), (0.0, 2.0, 0.1), (0.0, 2.0, 0.3)
     ),
 }
 
@@ -120,33 +121,61 @@ def make_field(orbit: str = "leo-550") -> Field:
     return Field(conditions_along(path, reach_s), vehicles, ORBITS * path.period_s)
 
 
-def tune(field: Field, seeds: Sequence[int] = TRAINING_SEEDS) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One policy on one seed; `label` names the candidate of a tuned policy."""
+
+    scenario: str
+    policy: str
+    label: str
+    seed: int
+
+
+def fly_run(run: Run) -> Outcome:
+    """Fly it; conditions and traces are made once in each process."""
+    field = _the_field()
+    trace = _trace(run.seed)
+    if run.policy == BOUND:
+        return field.bound(run.scenario, trace)
+    make = TUNED[run.policy][run.label] if run.policy in TUNED else FIXED[run.policy]
+    return field.fly(make, run.scenario, trace)
+
+
+FlyAll = Callable[[Sequence[Run]], Sequence[Outcome]]
+
+
+def fly_here(runs: Sequence[Run]) -> list[Outcome]:
+    """All in this process, one after the other."""
+    return [fly_run(run) for run in runs]
+
+
+def tune(seeds: Sequence[int] = TRAINING_SEEDS, fly_all: FlyAll = fly_here) -> dict[str, str]:
     """For each tunable policy the candidate that does best on the training seeds."""
-    traces = [make_trace(seed, field.duration_s, field.conditions) for seed in seeds]
-    chosen = {}
-    for name, candidates in TUNED.items():
-        scores = {
-            label: np.mean([_score(field.fly(make, s, t)) for s in SCENARIOS for t in traces])
-            for label, make in candidates.items()
-        }
-        chosen[name] = max(scores, key=lambda label: scores[label])
-    return chosen
+    runs = [
+        Run(scenario, name, label, seed)
+        for name, candidates in TUNED.items()
+        for label in candidates
+        for scenario in SCENARIOS
+        for seed in seeds
+    ]
+    scores: dict[str, dict[str, float]] = {name: dict.fromkeys(TUNED[name], 0.0) for name in TUNED}
+    for run, outcome in zip(runs, fly_all(runs), strict=True):
+        scores[run.policy][run.label] += _score(outcome)
+    return {name: max(of, key=of.__getitem__) for name, of in scores.items()}
 
 
 def compare(
-    field: Field, chosen: Mapping[str, str], seeds: Sequence[int]
+    chosen: Mapping[str, str], seeds: Sequence[int], fly_all: FlyAll = fly_here
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scenario -> policy -> figures with their 95 % intervals over the seeds."""
-    traces = [make_trace(seed, field.duration_s, field.conditions) for seed in seeds]
-    makers = FIXED | {name: TUNED[name][label] for name, label in chosen.items()}
-    table: dict[str, dict[str, dict[str, float]]] = {}
-    for scenario in SCENARIOS:
-        rows = {
-            name: figures([field.fly(make, scenario, trace) for trace in traces])
-            for name, make in makers.items()
-        }
-        rows["bound"] = figures([field.bound(scenario, trace) for trace in traces])
-        table[scenario] = rows
+    labels = dict.fromkeys(FIXED, "") | dict(chosen) | {BOUND: ""}
+    rows = [(scenario, name) for scenario in SCENARIOS for name in labels]
+    runs = [Run(scenario, name, labels[name], seed) for scenario, name in rows for seed in seeds]
+    outcomes = fly_all(runs)
+    table: dict[str, dict[str, dict[str, float]]] = {scenario: {} for scenario in SCENARIOS}
+    for number, (scenario, name) in enumerate(rows):
+        first = number * len(seeds)
+        table[scenario][name] = figures(outcomes[first : first + len(seeds)])
     return table
 
 
@@ -179,3 +208,14 @@ def half_width(values: Sequence[float]) -> float:
 def _score(outcome: Outcome) -> float:
     heat = HEAT_CHARGE * outcome.above_ks
     return outcome.on_time - heat - BROWN_OUT_CHARGE * outcome.brown_outs
+
+
+@cache
+def _the_field() -> Field:
+    return make_field()
+
+
+@lru_cache(maxsize=64)
+def _trace(seed: int) -> Trace:
+    field = _the_field()
+    return make_trace(seed, field.duration_s, field.conditions)

@@ -22,7 +22,7 @@ from hil.kernel import stream
 
 LEVELS_MHZ = (600.0, 1000.0, 1400.0, 1800.0)
 CORES = 4.0
-POLL_S = 4.0
+POLL_S = 1.0
 DELAY_POLLS = 1  # an order acts one poll later
 LIMIT_C = 80.0
 BAND_K = 1.0  # so that control at the limit is not punished for its ripple
@@ -32,7 +32,7 @@ DEADLINE_S = 90.0
 TILE_S = 1.0  # work of one tile at the top level
 BURST_EVERY_S = 120.0
 BURST_TILES = (20, 70)
-FORECAST_EVERY_POLLS = 15  # the bus tells once a minute
+FORECAST_EVERY_POLLS = 60  # the bus tells once a minute
 SPOILS_PER_S = 2e-4  # accelerated, declared: particles that spoil the running tile
 RESTART_S = 30.0  # boot after a brown-out
 WH_J = 3600.0

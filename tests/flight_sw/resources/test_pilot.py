@@ -43,7 +43,7 @@ def test_heat_and_energy_throttle_and_release() -> None:
 
 def test_a_lost_sensor_and_a_hot_die_fall_back_on_the_staircase() -> None:
     """Blind or over the limit the staircase steps down, whatever the model believes."""
-    for reading in (None, 81.0):
+    for reading in (None, 82.0):
         pilot = Pilot(4, MODEL)
         pilot.start(0.0)
         levels = []
