@@ -25,8 +25,8 @@ def draw_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         for column, (scenario, rows) in enumerate(table.items()):
             for row, (key, title, spread) in enumerate(PANELS):
                 axis = axes[row][column]
-                values = [rows[name][key] for name in names]
-                errors = [rows[name][spread] for name in names] if spread else None
+                values = [rows[name].get(key, 0.0) for name in names]
+                errors = [rows[name].get(spread, 0.0) for name in names] if spread else None
                 axis.barh(names, values, xerr=errors, color=[_colour(n) for n in names], height=0.7)
                 axis.set_xlabel(title)
                 axis.spines[["top", "right"]].set_visible(False)
@@ -42,4 +42,4 @@ def draw_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 
 
 def _colour(name: str) -> str:
-    return OURS if name == "look-ahead" else BOUND if name == "bound" else OTHERS
+    return OURS if name == "look-ahead" else BOUND if name == "oracle bound" else OTHERS
