@@ -1,6 +1,8 @@
 """The emulated Raspberry Pi as a board of the rig: boot, heat, upsets, hangs, power, and a flight.
 
-One board serves all tests, in the order written: booting costs more than everything else.
+One board serves all tests, in the order written: booting costs more than everything else. Its model is
+a small one in 8-bit integers, which is soon proven; the shipped models fly with first light. What is
+marked `long` is left out of `.ci/run`.
 """
 
 import json
@@ -11,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from hil.board_commands import shipped_on
+from hil.board_files import read_board
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.rig_client import RigClient
+from hil.rig.model_slots import compile_for, install
 from hil.rig.qemu_pi.image import TOOLS
 from hil.rig.qemu_pi.process import build_image, stop_board
 from hil.rig.tools import missing_tools
+from tests.qemu.int8_model import write
 
 pytestmark = pytest.mark.qemu
 
@@ -24,6 +28,7 @@ BOARD = "qemu-raspberry-pi-3"
 BOOT_S = 240.0  # 15 to 30 s on a quiet machine; machines of CI are not quiet
 LOOK_S = 0.2
 SMOKE = Path(__file__).parent / "smoke.yaml"
+MODEL = "tiny-int8"
 
 
 def say(line):
@@ -38,7 +43,7 @@ def link(tmp_path_factory):
         pytest.skip(f"the emulated Raspberry Pi needs: apt install {' '.join(missing)}")
     build_image(say)
     link = tmp_path_factory.mktemp("pi") / "board"
-    models = shipped_on(BOARD, link)
+    models = int8_slots(link.with_name("models"))
     log = (link.parent / "log").open("wb")
     command = [sys.executable, "-m", "hil", "emulate", "--board", BOARD, "--link", str(link)]
     options = ["--models", str(models), "--time-scale", "20"]
@@ -50,6 +55,13 @@ def link(tmp_path_factory):
         stop_board(link)
         board.wait(20)
         log.close()
+
+
+def int8_slots(folder):
+    """The board's slots with the small model alone, compiled for its processor."""
+    model = write(folder.with_name(f"{MODEL}.onnx"))
+    install(folder, compile_for(read_board(BOARD), {1: model}, say))
+    return folder
 
 
 @pytest.fixture
@@ -84,10 +96,7 @@ def test_the_real_node_runs_on_stock_linux(rig, link):
     plant = wait_for(link, lambda plant: plant.to_controller_bytes > 0)
     assert plant.node_pid is not None
     assert 0 < plant.watchdog_left_s <= 15.0
-    assert {one.name for one in regions_of(rig, "weights:")} == {
-        "weights:hotspot",
-        "weights:telemetry-anomaly",
-    }
+    assert {one.name for one in regions_of(rig, "weights:")} == {f"weights:{MODEL}"}
 
 
 def test_an_upset_in_live_weights_is_found_and_repaired(rig):
@@ -117,6 +126,7 @@ def test_a_hang_is_ended_by_the_hardware_watchdog(rig, link):
     wait_for(link, lambda plant: plant.watchdog_left_s is not None)
 
 
+@pytest.mark.long
 def test_an_upset_of_the_program_counter_ends_in_a_reset(rig, link):
     """Linux stumbles over a flipped bit of PC, panics, and the power block resets the board."""
     boots = rig.plant().boots
@@ -156,14 +166,18 @@ def fly(link, out, *words):
 
 
 def test_a_short_flight_is_golden(link, tmp_path):
-    """Telecommands, inference as on this machine, a throttled hot board, upsets found and mended."""
-    summary, done = fly(link, tmp_path / "run", "--scenario", str(SMOKE), "--seed", "3")
+    """Telecommands, int8 answers equal to this machine's, a throttled hot board, upsets mended."""
+    model = ["--model", str(write(tmp_path / f"{MODEL}.onnx"))]
+    scenario = ["--scenario", str(SMOKE), "--seed", "3"]
+    summary, done = fly(link, tmp_path / "run", *scenario, *model)
     assert summary["faults"]["silent"] == 0
+    assert summary["jobs"]["done"] == summary["jobs"]["submitted"] > 0
     assert summary["golden_match"] is True
     assert summary["steps"]["hot board throttled"] is True
     assert done.returncode == 0, done.stderr.decode()
 
 
+@pytest.mark.long
 def test_first_light_flies_unchanged(link, tmp_path):
     """The scenario of the emulated board ends with nothing silent and every result golden."""
     summary, done = fly(link, tmp_path / "run", "--scenario", "first-light", "--seed", "7")
