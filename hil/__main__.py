@@ -19,6 +19,7 @@ from hil.campaign_command import campaign_app
 from hil.desk import DEFAULT_SPACE, Board, Json, keys_app, read_keys
 from hil.dictionary_export.command import dictionary_app
 from hil.model_command import model_app
+from hil.rig_commands import hil_app
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -42,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(hil_app, name="hil", rich_help_panel="Bench")
 app.add_typer(keys_app, name="keys", rich_help_panel="Bench")
 app.add_typer(board_app, name="board", rich_help_panel="Bench")
 app.add_typer(campaign_app, name="campaign", rich_help_panel="Bench")

@@ -45,6 +45,22 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
+def software_sha256() -> str:
+    """Digest over name and content of every file of the flight software, the native core too."""
+    import flight_sw
+
+    lines = []
+    for root in map(Path, flight_sw.__path__):  # an editable install has its native core elsewhere
+        files = (path for path in root.rglob("*") if path.is_file())
+        lines += [
+            f"{path.relative_to(root)} {sha256_of(path)}\n"
+            for path in files
+            if "__pycache__" not in path.parts
+        ]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
 def sha256_of(path: Path) -> str:
     """Digest of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

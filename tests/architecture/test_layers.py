@@ -53,6 +53,7 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.campaign_command",
             "hil.doctor",
             "hil.model_command",
+            "hil.rig_commands",
         }
     ),
     frozenset({"hil.desk"}),
@@ -134,6 +135,7 @@ EDGES = (
     "hil.archive_command",
     "hil.model_command",
     "hil.model_proof",
+    "hil.rig_commands",
     "hil.simulation.command",
     "tests",
 )

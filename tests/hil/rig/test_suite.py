@@ -1,25 +1,31 @@
 """The suite that ships: some of it here against the emulated board, all of it in the long tier."""
 
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from hil.rig.certificate import Certificate
+from hil.rig.infrastructure import ExitCode
 from hil.rig.record import Verdict, read_records
 from hil.rig.replay import replay
+from hil.rig.versions import sha256_of
 
-SUITE = [sys.executable, "-m", "pytest", "-p", "hil.rig.pytest_plugin", "-p", "no:cacheprovider"]
 SOME = ("names_its_profile", "are_there_and_protected", "accepted_comes_before", "replayed_tele")
 TESTS_MIN = 60
 LIMIT_S = 300.0  # of the issue: the whole suite on the emulated board
+BOARDS, RATIO = 8, 3.0
 
 
-def run_suite(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The suite as a user runs it, away from this project's own settings."""
+def vanallen(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`vanallen hil` as a user runs it, away from this project's own settings."""
     return subprocess.run(
-        [*SUITE, "-n0", "--pyargs", "hil.suite", "--hil-emulated", *arguments],
+        [sys.executable, "-m", "hil", "hil", *arguments],
         cwd=folder,
         env={**os.environ, "VANALLEN_LEASES": str(folder / "leases")},
         capture_output=True,
@@ -30,33 +36,70 @@ def run_suite(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def test_some_of_the_suite_passes_and_its_recordings_replay(tmp_path: Path):
     """Identity, models, a service and security: on record with serial number, bytes and values."""
-    done = run_suite(tmp_path, "-k", " or ".join(SOME), "--hil-record", "kept")
-    assert done.returncode == 0, done.stdout
+    part = ("-k", " or ".join(SOME))
+    done = vanallen(tmp_path, "accept", "--emulated", "1", *part, "--out", "kept", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["name"], row["accepted"], row["counts"]) == ("emu-1", False, {"passed": len(SOME)})
     records = read_records(tmp_path / "kept")
-    assert len(records) == len(SOME)
-    assert {one.verdict for one in records} == {Verdict.PASSED}
-    (serial,) = {one.board.serial for one in records}
-    assert serial
+    assert {one.board.serial for one in records} == {row["serial"]}
     assert any(one.measurements for one in records)
     for one in records:
         assert one.models["hotspot"]
-        recording = tmp_path / "kept" / serial / one.attachments["link"]
-        found = replay(recording)
+        folder = tmp_path / "kept" / "boards" / "emu-1" / row["serial"]
+        found = replay(folder / one.attachments["link"])
         assert found.bytes_down > 0
         assert found.telecommands > 0
         is_attack = "replayed" in one.test
         assert (found.refused > 0) is is_attack
-    page = (tmp_path / "kept" / "report.html").read_text("utf-8")
+    certificate_file = tmp_path / "kept" / "certificates" / f"{row['serial']}.json"
+    assert sha256_of(certificate_file) == row["sha256"]
+    certificate = msgspec.json.decode(certificate_file.read_bytes(), type=Certificate)
+    assert certificate.models.keys() == {"hotspot", "telemetry-anomaly"}
+    assert len(certificate.records) == 2 * len(SOME)
+    for name, digest in certificate.records.items():
+        assert sha256_of(tmp_path / "kept" / name) == digest
+    page = certificate_file.with_suffix(".html").read_text("utf-8")
     assert "<svg" in page  # the board's heat and clock under the tests
-    assert serial in page
 
 
 @pytest.mark.long
 def test_the_whole_suite_passes_on_the_emulated_board(tmp_path: Path):
     """Sixty tests or more, none skipped, in five minutes."""
-    done = run_suite(tmp_path, "--hil-record", "kept", "--hil-strict")
+    done = vanallen(tmp_path, "test", "--hil-record=kept", "--hil-strict")
     assert done.returncode == 0, done.stdout[-4000:]
     records = read_records(tmp_path / "kept")
     assert len(records) >= TESTS_MIN
     assert {one.verdict for one in records} == {Verdict.PASSED}
     assert records[-1].ended_s - records[0].started_s < LIMIT_S
+
+
+@pytest.mark.long
+def test_eight_boards_are_accepted_in_less_than_three_times_the_time_of_one(tmp_path: Path):
+    """Each has its own serial number, its certificate, and nothing of another's."""
+    took_s = {}
+    for count in (1, BOARDS):
+        before_s = time.monotonic()
+        done = vanallen(tmp_path, "accept", "--emulated", str(count), "--out", f"of-{count}")
+        took_s[count] = time.monotonic() - before_s
+        assert done.returncode == 0, done.stdout + done.stderr
+        summary = json.loads((tmp_path / f"of-{count}" / "summary.json").read_text())
+        assert len({row["serial"] for row in summary}) == count
+        assert all(row["accepted"] for row in summary)
+    assert took_s[BOARDS] <= RATIO * took_s[1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stream", ["garbage", "silence"])
+def test_a_port_with_no_board_of_ours_behind_it_is_told(tmp_path: Path, stream: str, chatter):
+    """Garbage without end, or nothing at all: 69 and one line, in less than two minutes."""
+    url = chatter(stream)
+    (tmp_path / "rig.yaml").write_text(
+        f"boards: {{odd: {{profile: raspberry-pi-4, port: {{url: 'socket://{url}'}}}}}}"
+    )
+    before_s = time.monotonic()
+    part = ("--hil-timeout-scale", "0.4", "-k", "identity")
+    done = vanallen(tmp_path, "accept", "--hil-env", "rig.yaml", "--out", "kept", *part)
+    assert time.monotonic() - before_s < 120
+    assert done.returncode == ExitCode.UNAVAILABLE, done.stdout + done.stderr
+    assert "board odd: " in done.stdout
