@@ -1,9 +1,11 @@
 """A reliable, ordered message channel over damaged frames, with a way to notice that the peer restarted.
 
 Each end has a session number. Messages are cut into segments; segments are numbered, acknowledged
-together and sent again from the first missing one (go-back-N). A segment that names another session of
-ours than the current one comes from a peer who still talks to our former self: it gets a HELLO, and
-starts anew. Notes (heartbeats) skip all this: the newest counts, a lost one does not matter.
+together and sent again from the first missing one (go-back-N). Numbers belong to a pair of sessions, and
+both start at 0 with it: only a HELLO makes a pair, no pair comes twice, and whatever names another pair
+is answered with a HELLO and dropped. So a frame that comes late, twice, out of order or back as an echo
+can cost a new start, but never lets both ends count differently. Notes (heartbeats) are not numbered:
+the newest counts, a lost one does not matter.
 """
 
 import struct
@@ -61,6 +63,7 @@ class Channel:
         self.resends = 0
         self._session = session & 0xFFFFFFFF or 1
         self._peer = _NOBODY
+        self._agreed = False
         self._deframer = Deframer()
         window_bits = WINDOW_SEGMENTS * SEGMENT_BYTES * BITS_PER_BYTE
         self._timeout_s = REACTION_S + 3 * window_bits / baud
@@ -80,8 +83,8 @@ class Channel:
 
     @property
     def connected(self) -> bool:
-        """Whether a peer has answered this session."""
-        return self._peer != _NOBODY
+        """Whether the peer and we have named each other."""
+        return self._agreed
 
     def send(self, message: bytes) -> bool:
         """Queue a message; False when the queue is full (the caller tries later or gives up)."""
@@ -179,34 +182,44 @@ class Channel:
 
     def _take(self, payload: bytes, now: float) -> list[bytes | Signal]:
         kind, session, peer, sequence, acknowledged, last = _HEADER.unpack_from(payload)
-        if peer not in (_NOBODY, self._session):
-            self._say_hello = True  # they still talk to our former self
+        if session == self._session:
+            return []  # an echo
+        if kind == Kind.HELLO:
+            return self._greeted(session, peer)
+        if (session, peer) != (self._peer, self._session):
+            self._say_hello = True  # they talk to our former self, or are themselves a former one
             return []
-        out: list[bytes | Signal] = []
-        if session != self._peer:
-            out += self._adopt(session, peer)
-        if peer == self._session:
-            self._acknowledged(acknowledged, now)
-        else:
-            self._acknowledge = True
+        self._agreed = True
+        self._acknowledged(acknowledged, now)
         body = payload[_HEADER.size :]
         if kind == Kind.NOTE:
-            out.append(body)
-        elif kind == Kind.DATA:
-            self._acknowledge = True
-            message = self._assemble(sequence, body, last=bool(last))
-            if message is not None:
-                out.append(message)
-        return out
-
-    def _adopt(self, session: int, peer: int) -> list[bytes | Signal]:
-        known_before = self._peer != _NOBODY
-        self._peer = session
-        self._reset_receiving()
+            return [body]
+        if kind != Kind.DATA:
+            return []
         self._acknowledge = True
-        if peer == self._session or not known_before:
-            return [Signal.PEER_RESTARTED] if known_before else []
-        self._session = (self._session + 1) & 0xFFFFFFFF or 1
+        message = self._assemble(sequence, body, last=bool(last))
+        return [] if message is None else [message]
+
+    def _greeted(self, session: int, peer: int) -> list[bytes | Signal]:
+        """The peer says who it is, and whom it knows us as.
+
+        Until the peer has named our pair nothing was numbered in it, so it may be left without a trace;
+        a pair that was agreed is left for good, by a new session of ours.
+        """
+        knows_us, was_agreed = peer == self._session, self._agreed
+        if session == self._peer and knows_us:
+            self._agreed = True
+            return []
+        if session == self._peer and (peer == _NOBODY or not was_agreed):
+            self._say_hello = True  # it has not heard us yet
+            return []
+        if was_agreed:
+            self._session = (self._session + 1) & 0xFFFFFFFF or 1
+        self._peer, self._agreed = session, knows_us and not was_agreed
+        self._reset_receiving()
+        self._say_hello, self._hello_due_s = True, float("-inf")
+        if not was_agreed:
+            return []
         self._reset_sending()
         return [Signal.PEER_RESTARTED]
 

@@ -150,3 +150,46 @@ def test_full_queue_refuses_instead_of_growing():
         sent += 1
         assert sent < 10
     assert sent == 4
+
+
+ENDS = st.sampled_from(["left", "right"])
+TROUBLE = st.one_of(
+    st.tuples(st.just("send"), ENDS),
+    st.tuples(st.just("pass"), ENDS),
+    st.tuples(st.just("lose"), ENDS),
+    st.tuples(st.just("restart"), ENDS),
+    st.tuples(st.just("late"), ENDS, st.integers(0, 10_000)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(TROUBLE, max_size=60))
+def test_both_ends_agree_again_whatever_came_late_twice_or_back(steps):
+    """Old chunks of either end at either end, losses and restarts: on a quiet line messages flow.
+
+    An end that was led astray by a late frame and back used to wait for segment 0, while the other
+    had sent it: connected, and silent for ever.
+    """
+    line = Line(Channel(7, BAUD), Channel(9, BAUD))
+    past: list[bytes] = []
+    session = 1000
+    for step in steps:
+        line.now += 0.3
+        end, other = step[1], "right" if step[1] == "left" else "left"
+        if step[0] == "send":
+            getattr(line, end).send(b"lost or not")
+        elif step[0] == "restart":
+            session += 100
+            setattr(line, end, Channel(session, BAUD))
+        elif step[0] == "late" and past:
+            getattr(line, end).receive(past[step[2] % len(past)], line.now)
+        else:
+            past.append(getattr(line, end).transmit(line.now, 4096))
+            if step[0] == "pass":
+                getattr(line, other).receive(past[-1], line.now)
+    line.run(2.0)
+    line.heard = {"left": [], "right": []}
+    assert line.left.send(b"to the right")
+    assert line.right.send(b"to the left")
+    line.run(1.0)
+    assert line.heard == {"left": [b"to the left"], "right": [b"to the right"]}
