@@ -293,7 +293,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "clock down in steps; peak at most 2 °C over the limit",
         900.0,
         900.0,
-        note_s="times follow the plant, not the software; sampled at heartbeats of 2 s",
+        note_s="times follow the plant, not the software; sampled at heartbeats of 1 s",
         ci=1,
         long=299,
     ),

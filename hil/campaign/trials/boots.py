@@ -17,7 +17,7 @@ CRASHES = (2, 6)  # after the boot that is cut short first
 CRASH_AFTER_S = (0.2, 3.0)
 MOUNT_C = (24.0, 34.0)  # with the load below, the die would pass its hard limit at the top clock
 LOAD_CORES = (2.0, 4.0)
-HOT_FOR_S = (400.0, 700.0)
+HOT_FOR_S = (300.0, 600.0)
 HOLD_EVERY_S = 5.0
 
 

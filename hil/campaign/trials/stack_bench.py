@@ -21,7 +21,7 @@ from hil.simulation.pace import Pace
 # Minutes of flight for each fault: heartbeats of seconds are fast enough for what they wait for.
 PACES = {
     FaultClass.HEAT: Pace(
-        heartbeat_s=2.0, scrub_pass_s=20.0, housekeeping_s=20.0, self_test_s=60.0
+        heartbeat_s=1.0, scrub_pass_s=10.0, housekeeping_s=10.0, self_test_s=60.0
     ),
     FaultClass.SEU_PROFILE: Pace(1.0, scrub_pass_s=10.0, housekeeping_s=10.0, self_test_s=60.0),
 }

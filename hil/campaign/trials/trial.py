@@ -103,7 +103,8 @@ def run_batch(stack: TrialStack, batch: Sequence[Drawn]) -> list[Seen]:
     Each is judged by what was seen of it, and all of them by the answers.
     """
     entry, count = CATALOG[batch[0].fault], len(stack.kit.inputs)
-    notes, start_s = stack.begin(), stack.timeline.now_s
+    stack.begin()
+    start_s = stack.timeline.now_s
     groups = [_plan(drawn) for drawn in batch]
     stack.submit(batch[0].index % count)
     last_s = start_s
@@ -118,16 +119,32 @@ def run_batch(stack: TrialStack, batch: Sequence[Drawn]) -> list[Seen]:
     everything = tuple(one for strikes in groups for one in strikes)
     limit_s = last_s + entry.recover_s + PATIENCE_S
     healed_s, settled_s = _wait(stack, everything, last_s + FOLLOW_S, limit_s)
+    first = _look_at(stack, batch[0], groups[0], (healed_s, settled_s))
+    first = replace(first, in_batch=len(batch) > 1)
+    rest = zip(batch[1:], groups[1:], strict=True)
+    return [first] + [
+        replace(first, drawn=drawn, strikes=strikes, damaged=_damage(stack, strikes))
+        for drawn, strikes in rest
+    ]
+
+
+def _look_at(
+    stack: TrialStack,
+    drawn: Drawn,
+    strikes: tuple[Strike, ...],
+    ends: tuple[float | None, float | None],
+) -> Seen:
+    """What the judge is given of a trial that is over; `ends` are when it healed and settled."""
     alive = _ping(stack)
+    notes = stack.notes
     wrong, changed = _compare(stack, notes)
-    first = Seen(
-        batch[0],
-        groups[0],
+    return Seen(
+        drawn,
+        strikes,
         notes,
-        healed_s,
-        settled_s,
+        *ends,
         stack.timeline.now_s,
-        _damage(stack, groups[0]),
+        _damage(stack, strikes),
         stack.controller.mode.name if stack.controller_up else "DOWN",
         str(notes.housekeeping.get("board", "")),
         alive,
@@ -137,13 +154,8 @@ def run_batch(stack: TrialStack, batch: Sequence[Drawn]) -> list[Seen]:
         stack.boot_refused,
         stack.board.physics.max_temp_c,
         stack.kit.profile.thermal.hard_limit_c,
-        len(batch) > 1,
+        in_batch=False,
     )
-    rest = zip(batch[1:], groups[1:], strict=True)
-    return [first] + [
-        replace(first, drawn=drawn, strikes=strikes, damaged=_damage(stack, strikes))
-        for drawn, strikes in rest
-    ]
 
 
 def take_back(stack: TrialStack, seen: Sequence[Seen]) -> bool:
