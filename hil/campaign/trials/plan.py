@@ -35,7 +35,7 @@ class Plan(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     Args:
         n: faults of each class under each protection.
         batch: faults of a memory class that strike within the same second or seconds, before any
-            is looked after; each is judged apart, and a batch with a failure is done again one by one.
+            is looked after; each is judged apart, and one that failed is done again alone.
         stop: when a cell may end before its last fault; None runs all.
     """
 

@@ -10,10 +10,16 @@ import msgspec
 
 from flight_sw.errors import VanAllenError
 from flight_sw.inference.job import Protection
+from hil.campaign.record import Outcome
 from hil.campaign.trials.draw import draw
 from hil.campaign.trials.kit import StackKit
 from hil.campaign.trials.stack import TrialStack
-from hil.campaign.trials.trial import BATCHED, Trial, run_batch, take_back
+from hil.campaign.trials.trial import (
+    BATCHED,
+    Trial,
+    run_batch,
+    take_back,
+)
 from hil.campaign.trials.verdict import to_trial
 from hil.faults.classes import FaultClass
 from hil.simulation.pace import Pace
@@ -33,8 +39,8 @@ def run_stack_trials(
 ) -> Iterator[Trial]:
     """Fly the trials of one block in order, `batch` at a time where their class can be.
 
-    A batch in which anything failed is flown again fault by fault. If none fails alone, the first
-    is given what the batch failed with, so that nothing is lost.
+    What failed in a batch is flown again alone. A repair that another one hid is then judged by
+    that; any other failure of a batch counts, also where the fault does no harm alone.
 
     Raises:
         VanAllenError: a fresh stack does not come up, so nothing can be said.
@@ -52,17 +58,20 @@ def run_stack_trials(
             if flown >= TRIALS_PER_STACK or not take_back(stack, seen):
                 stack.board.clean_up()
                 stack = None
-            failed = [trial for trial in trials if trial.failed]
-            if failed and size > 1:
-                alone = list(run_stack_trials(kit, fault, seed, numbers))
-                trials = alone if any(t.failed for t in alone) else [_lost(failed[0]), *alone[1:]]
+            if size > 1:
+                trials = [_alone(kit, fault, seed, t) if t.failed else t for t in trials]
             yield from trials
     finally:
         if stack is not None:
             stack.board.clean_up()
 
 
-def _lost(trial: Trial) -> Trial:
+def _alone(kit: StackKit, fault: FaultClass, seed: int, trial: Trial) -> Trial:
+    """A fault whose report got lost in its batch, flown alone; worse than that stays as it was."""
+    is_mute = trial.outcome == Outcome.SILENT.value and trial.wrong == 0
+    (again,) = run_stack_trials(kit, fault, seed, range(trial.index, trial.index + 1))
+    if again.failed or is_mute:
+        return again
     return msgspec.structs.replace(trial, why=f"{trial.why}; in a batch, though not alone")
 
 
