@@ -222,6 +222,7 @@ class BoardSide:
                     name=message.board,
                     serial_number=message.serial_number,
                     boots=message.boots,
+                    cause=message.cause,
                 )
             case m.ModelRefused(slot=slot, why=why):
                 self._raise("model-refused", slot=slot, why=why)

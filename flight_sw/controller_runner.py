@@ -18,6 +18,7 @@ from flight_sw.controller import (
     Inputs,
     Outputs,
 )
+from flight_sw.devices.board_identity import read_reset_cause
 from flight_sw.devices.clock import SystemClock
 from flight_sw.devices.machine_boot import machine_boot_id
 from flight_sw.devices.reopening_port import ReopeningPort
@@ -38,9 +39,11 @@ from flight_sw.store.counters import (
     CeilingState,
     CeilingStore,
     RunMarker,
+    with_hardware,
 )
 from flight_sw.store.record_store import RecordStore
 
+MACHINE = Path("/")  # the controller's own, which tells why it last started
 SUPPLY_PERIOD_S = 0.1
 SERIAL_CONNECTION = 1
 Starts = tuple[int, int]  # where the counters of telecommands and telemetry start
@@ -202,7 +205,8 @@ class _ControllerRunner:
     def _count_boot(self) -> BootRecord | None:
         """None if storage refuses: the payload boots all the same, with its required parts alone."""
         try:
-            return self._boots.begin(self._runs.begin(machine_boot_id()))
+            cause = self._runs.begin(machine_boot_id())
+            return self._boots.begin(with_hardware(cause, read_reset_cause(MACHINE)))
         except StoreError:
             return None
 

@@ -72,6 +72,7 @@ class BoardFacts:
     boots: int
     session: int
     trials: Mapping[int, float] = field(default_factory=dict)
+    reset_cause: str = "unknown"
 
 
 class Node:
@@ -210,7 +211,11 @@ class Node:
         facts = self._facts
         self._say(
             m.Identity(
-                self._profile.name, facts.serial_number, facts.boots, len(self._models.slots)
+                self._profile.name,
+                facts.serial_number,
+                facts.boots,
+                len(self._models.slots),
+                facts.reset_cause,
             )
         )
         self._say_all((*self._models.ready.values(), *self._models.refused.values()))

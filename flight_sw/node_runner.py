@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flight_sw.board_updates import ShelfNews, ShelfOrder
-from flight_sw.devices.board_identity import is_other_board, read_identity
+from flight_sw.devices.board_identity import (
+    is_other_board,
+    read_identity,
+    read_reset_cause,
+)
 from flight_sw.devices.clock import SystemClock
 from flight_sw.devices.cpu_quota import CpuQuota
 from flight_sw.devices.frequency import CpufreqControl, FrequencyControl, NoFrequencyControl
@@ -81,6 +85,7 @@ class _NodeRunner:
             boots=int(read_text(root / "run/vanallen/boots") or 0),
             session=draw_session(),
             trials=self._shelf.trials,
+            reset_cause=read_reset_cause(root),
         )
         self._node = Node(profile, models, facts)
         self._map_file = root / "run/vanallen/regions.json"

@@ -130,12 +130,13 @@ class SettleTrial(Message, frozen=True):
 
 
 class Identity(Message, frozen=True):
-    """The first message of a node's session."""
+    """The first message of a node's session; `cause` is why boot number `boots` came about."""
 
     board: Text
     serial_number: Text
     boots: U32
     slots: U8
+    cause: Text = "unknown"
 
 
 class ModelReady(Message, frozen=True):

@@ -13,9 +13,22 @@ TREE = "proc/device-tree"
 SYSFS_TREE = "sys/firmware/devicetree/base"
 TEGRA_RELEASE = "etc/nv_tegra_release"
 OS_RELEASE = "etc/os-release"
-WATCHDOG_RESET = 0x20  # WDIOF_CARDRESET, linux/watchdog.h
+OVERHEAT_RESET, POWER_RESET, WATCHDOG_RESET = 0x01, 0x10, 0x20  # WDIOF_*, linux/watchdog.h
 RSTS_WATCHDOG = 0x20  # HADWRF, bits of PM_RSTS: bcm2835_wdt.c
 LIST_BYTES_MAX = 4096
+CAUSE_CHARACTERS_MAX = 32
+# Parts of the reset sources that Tegra names (drivers/soc/tegra/pmc.c), the telling ones first.
+_TEGRA_CAUSES = (
+    ("wdt", "watchdog"),
+    ("watchdog", "watchdog"),
+    ("powerbad", "brown-out"),
+    ("vmon", "brown-out"),
+    ("power_on", "power-on"),
+    ("sensor", "overheat"),
+    ("aotag", "overheat"),
+    ("sw", "software"),
+    ("sys_reset", "reset-line"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +78,34 @@ def read_memory_errors(root: Path) -> MemoryErrors | None:
 
 
 def read_reset_cause(root: Path) -> str:
-    """Say why the board last started, from whoever knows it on this board, or `unknown`."""
-    status = read_text(root / "sys/class/watchdog/watchdog0/bootstatus") or "0"
-    if status.isdigit() and int(status) & WATCHDOG_RESET:
-        return "watchdog"
+    """Say why the board last started, from whoever knows it on this board, or `unknown`.
+
+    Of what we know by name: watchdog, brown-out, overheat, power-on, reset-line, software. A board whose
+    hardware keeps no note of a brown-out, such as a Raspberry Pi, says power-on after one.
+    """
+    status = _count(root / "sys/class/watchdog/watchdog0/bootstatus")
+    for bit, cause in (
+        (WATCHDOG_RESET, "watchdog"),
+        (POWER_RESET, "brown-out"),
+        (OVERHEAT_RESET, "overheat"),
+    ):
+        if status & bit:
+            return cause
     platform = root / "sys/devices/platform"
     for pattern in ("*.pmc/reset_reason", "bus@0/*.pmc/reset_reason"):  # tegra-pmc, old and new
         for reason in list_directory(platform, pattern):
-            return (read_text(reason) or "unknown").lower()
+            return _tegra_cause((read_text(reason) or "unknown").lower())
     rsts = _tree_bytes(root, "chosen/bootloader/rsts")
     if len(rsts) == 4:  # one cell
         return "watchdog" if int.from_bytes(rsts, "big") & RSTS_WATCHDOG else "power-on"
-    return read_text(root / "run/vanallen/reset_cause") or "unknown"
+    return (read_text(root / "run/vanallen/reset_cause") or "unknown")[:CAUSE_CHARACTERS_MAX]
+
+
+def _tegra_cause(reason: str) -> str:
+    for part, cause in _TEGRA_CAUSES:
+        if part in reason:
+            return cause
+    return reason[:CAUSE_CHARACTERS_MAX]
 
 
 def _release(root: Path) -> str:

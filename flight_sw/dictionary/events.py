@@ -75,8 +75,8 @@ EVENTS: tuple[EventDefinition, ...] = (
     EventDefinition(
         "board-up",
         Severity.INFO,
-        "Board answers: {name}, serial number {serial_number}, boot {boots}",
-        (_text("name"), _text("serial_number"), _u32("boots")),
+        "Board answers: {name}, serial number {serial_number}, boot {boots} by {cause}",
+        (_text("name"), _text("serial_number"), _u32("boots"), _text("cause")),
     ),
     EventDefinition(
         "board-silent", Severity.MEDIUM, "No heartbeat for {age:.1f} s", (_f32("age", "s"),)

@@ -31,6 +31,18 @@ class ResetCause(Enum):
     BROWN_OUT = 5
 
 
+def with_hardware(cause: ResetCause, told: str) -> ResetCause:
+    """The cause of a boot, with what the machine's hardware tells of its own last start.
+
+    Only where the machine started anew: a program that crashed later was not reset by what started the
+    machine hours before.
+    """
+    if cause is not ResetCause.POWER_ON:
+        return cause
+    known = {"watchdog": ResetCause.WATCHDOG, "brown-out": ResetCause.BROWN_OUT}
+    return known.get(told, cause)
+
+
 @dataclass(frozen=True, slots=True)
 class BootRecord:
     """`boots` since the first; `unconfirmed` boots in a row that did not prove good; last cause."""

@@ -133,6 +133,8 @@ class ScriptedWorker:
 class Stack:
     """Ground, controller, node and worker on one virtual clock."""
 
+    reset_cause = "unknown"  # what the board says of its own start
+
     def __init__(
         self, storage: Storage | None = None, now: float = 0.0, profile: Profile | None = None
     ) -> None:
@@ -211,7 +213,8 @@ class Stack:
         self.worker = ScriptedWorker(self.weights, self.coverage, self.sizes)
         model = BoardModel(1, "model", "/live/slot-01", "ab" * 32, region)
         session = round(self.now * 1000) + 7
-        self.node = Node(self.profile, (model,), BoardFacts("0001", 1, session))
+        facts = BoardFacts("0001", 1, session, reset_cause=self.reset_cause)
+        self.node = Node(self.profile, (model,), facts)
         self._to_node = self._to_controller = self._to_worker = b""
 
     def run(self, seconds: float) -> None:

@@ -114,6 +114,25 @@ def test_a_watchdog_reset_outranks_what_the_firmware_noted(root):
     assert read_reset_cause(root) == "reset-line"
     put(root, "sys/class/watchdog/watchdog0/bootstatus", "32\n")
     assert read_reset_cause(root) == "watchdog"
+    put(root, "sys/class/watchdog/watchdog0/bootstatus", "16\n")
+    assert read_reset_cause(root) == "brown-out"
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("TEGRA_POWER_ON_RESET", "power-on"),
+        ("BCCPLEXWDT", "watchdog"),
+        ("VREFRO_POWERBAD", "brown-out"),
+        ("VMON", "brown-out"),
+        ("MAINSWRST", "software"),
+        ("SOMETHING_NEW", "something_new"),
+    ],
+)
+def test_a_jetson_says_why_it_started(root, reason, cause):
+    """Its power controller's own word, put into ours."""
+    put(root, "sys/devices/platform/bus@0/c360000.pmc/reset_reason", f"{reason}\n")
+    assert read_reset_cause(root) == cause
 
 
 def limit_of(root):

@@ -13,6 +13,7 @@ from flight_sw.store.counters import (
     CeilingStore,
     ResetCause,
     RunMarker,
+    with_hardware,
 )
 
 KEYS = reserved_test_keys(3)
@@ -113,3 +114,12 @@ def test_reset_cause_follows_from_how_the_last_run_ended(memory) -> None:
     assert last.begin("") is ResetCause.UNKNOWN
     last.end()
     assert RunMarker(memory).begin("boot-2") is ResetCause.COMMAND
+
+
+def test_watchdog_and_brown_out_are_told_only_of_a_machine_that_started_anew() -> None:
+    """The hardware's note is days old when a program crashes, and says nothing of that."""
+    assert with_hardware(ResetCause.POWER_ON, "watchdog") is ResetCause.WATCHDOG
+    assert with_hardware(ResetCause.POWER_ON, "brown-out") is ResetCause.BROWN_OUT
+    assert with_hardware(ResetCause.POWER_ON, "unknown") is ResetCause.POWER_ON
+    for cause in set(ResetCause) - {ResetCause.POWER_ON}:
+        assert with_hardware(cause, "watchdog") is cause
