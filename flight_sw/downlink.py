@@ -16,6 +16,7 @@ from flight_sw.space_link.sdls import SdlsSender
 
 FRAMES_MAX = 64  # per step
 WAITING_BYTES_MAX = 4 * 1024 * 1024  # parts of large results that the channel has no room for yet
+IDLE_S = 5.0  # of silence until a frame of virtual channel 7 shows that the line lives
 RETRIEVAL_QUEUE_BYTES = 65_536  # stored telemetry waits while so much live telemetry is queued
 
 
@@ -49,6 +50,8 @@ class Downlink:
         self._message_counters: dict[tuple[int, int], int] = {}
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._told_clcw = b""
+        self._sent_s = float("-inf")
         self.dropped = 0
 
     @property
@@ -64,7 +67,8 @@ class Downlink:
         """Queue the reports and send what may go; the rest waits for the next step.
 
         Housekeeping and events go even where the line has no `room` (bytes): whoever does not take
-        them is cut off. Results and files wait.
+        them is cut off. Results and files wait. With nothing to send, a control word that is news, or
+        IDLE_S of silence, goes down in an idle frame.
         """
         for item in reports:
             self._add(item, stamp)
@@ -75,7 +79,13 @@ class Downlink:
         self._add_files()
         urgent = self._sender.frames_waiting(Channel.HOUSEKEEPING.value)
         count = min(max(urgent, room // self._sender.unit_bytes), FRAMES_MAX)
-        return self._sender.flush(clcw, count) if count else b""
+        line = self._sender.flush(clcw, count) if count else b""
+        is_due = clcw != self._told_clcw or stamp.now - self._sent_s >= IDLE_S
+        if not line and is_due and room >= self._sender.unit_bytes:
+            line = self._sender.idle(clcw)
+        if line:
+            self._told_clcw, self._sent_s = clcw, stamp.now
+        return line
 
     def _add_files(self) -> None:
         """Units of file transfer, as many as the results' channel holds for a short while."""

@@ -7,6 +7,7 @@ processor time of this process, ground and payload together.
 
 import os
 import random
+import re
 import select
 import sys
 import tempfile
@@ -37,7 +38,7 @@ from hil.rig.children import Child
 
 BAUD = 921_600
 PINGS = 300
-SHORT_FRAME_BYTES = 256  # a whole frame takes 2.8 ms on the line, against 12.1 ms for 1,115 bytes
+LONG_FRAME_BYTES = 1115  # a whole frame takes 12.1 ms on the line, against 4.9 ms for 446 bytes
 IDLE_S = 10.0
 TELECOMMANDS = 2_000
 PACKETS = 10_000
@@ -52,7 +53,7 @@ CEILING = 1 << 30
 def run() -> dict[str, Any]:
     """All figures of the link, and whether they reach their goals."""
     line = _on_the_line()
-    line["tc_to_accept_ms_p99_short_frames"] = _short_frames_p99_ms()
+    line["tc_to_accept_ms_p99_long_frames"] = _long_frames_p99_ms()
     closed = {f"{loss:.0%}": _closed(loss) for loss in LOSSES}
     figures: dict[str, Any] = {
         **line,
@@ -98,8 +99,8 @@ def _on_the_line() -> dict[str, float]:
     }
 
 
-def _short_frames_p99_ms() -> float:
-    text = _profile_text().replace("tm_frame_bytes: 1115", f"tm_frame_bytes: {SHORT_FRAME_BYTES}")
+def _long_frames_p99_ms() -> float:
+    text = re.sub(r"tm_frame_bytes: \d+", f"tm_frame_bytes: {LONG_FRAME_BYTES}", _profile_text())
     with _grounded(text) as (_, ground, _):
         return float(np.percentile([_ping_ms(ground) for _ in range(PINGS)], 99))
 

@@ -19,8 +19,8 @@ from hil.ground.request import ANSWER_S, GroundError
 CONFIRM_S = 5.0  # for the scrub pass behind an answer
 MODELS_S = 2.0
 # CADU of a frame as shipped: marker 4, RS code blocks included where the profile asks for them.
-FRAME_BYTES: Final = 1119
-FRAME_DATA_BYTES: Final = 1060  # a little less than a frame of 1115 bytes carries
+FRAME_BYTES: Final = 450
+FRAME_DATA_BYTES: Final = 400  # a little less than a frame of 446 bytes carries
 REPORT_BYTES: Final = 64  # packet header, time and fields around the text of a result
 
 Say = Callable[[str], None]

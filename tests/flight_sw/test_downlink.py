@@ -1,14 +1,17 @@
 """The downlink: order, room, parts and what is dropped when there is none."""
 
+import pytest
+
 from flight_sw.dictionary.field import decode
 from flight_sw.dictionary.telemetry import BY_CODE
-from flight_sw.downlink import WAITING_BYTES_MAX, Downlink, Stamp
+from flight_sw.downlink import IDLE_S, WAITING_BYTES_MAX, Downlink, Stamp
 from flight_sw.mode import Mode
 from flight_sw.services.calls import Call
 from flight_sw.services.cfdp_service import TransferService
 from flight_sw.services.report import Channel, Report
 from flight_sw.services.st15_storage import StorageService
 from flight_sw.services.st23_files import FileService
+from flight_sw.space_link.farm import Clcw
 from flight_sw.space_link.keys import reserved_test_keys
 from flight_sw.space_link.link import LinkSettings, TmReceiver
 from flight_sw.space_link.packet import Telemetry
@@ -30,14 +33,15 @@ class Line:
         self.ground = TmReceiver(KEYS.tm, SETTINGS, CEILING)
         self.now = 0.0
 
-    def step(self, *reports, room=ROOM):
+    def step(self, *reports, room=ROOM, clcw=bytes(4)):
         """The packets that reach the ground in one step."""
         self.now += 0.1
         for security in (self.down.security, self.ground.security):
             wanted = security.wanted_ceiling()
             if wanted is not None:
                 security.ceiling_confirmed(wanted)
-        data = self.down.frames(reports, Stamp(self.now, 1.8e9 + self.now), bytes(4), room)
+        data = self.down.frames(reports, Stamp(self.now, 1.8e9 + self.now), clcw, room)
+        self.sent_bytes = len(data)
         return [Telemetry.unpack(packet) for _, packet in self.ground.feed(data)]
 
     def drain(self, steps=500):
@@ -97,3 +101,35 @@ def test_stored_telemetry_waits_for_live_results():
     packets += line.drain()
     assert [p.data[0] for p in packets if p.service == 5] == list(range(20))
     assert [p.service for p in packets].index(5) > 0
+
+
+def test_a_silent_line_gets_an_idle_frame():
+    """After IDLE_S without telemetry one frame of virtual channel 7 goes down, and no packet in it."""
+    line = Line()
+    line.step()
+    assert line.step(Report(3, 25, b"\1")) != []
+    steps = 0
+    while not line.sent_bytes or not steps:
+        assert line.step() == []
+        steps += 1
+    assert steps == pytest.approx(IDLE_S / 0.1, abs=1)
+    assert line.ground.deframer.frames == 3
+    assert line.ground.refusals.total() == 0
+
+
+def test_a_new_control_word_goes_down_at_once():
+    """A CLCW that changes while nothing else is sent comes in an idle frame, once."""
+    line = Line()
+    line.step(Report(3, 25, b"\1"))
+    word = Clcw(0, lockout=False, wait=False, retransmit=True, farm_b=1, report=7).pack()
+    line.step(clcw=word)
+    assert line.ground.clcw == Clcw.unpack(word)
+    line.step(clcw=word)
+    assert line.sent_bytes == 0
+
+
+def test_an_idle_frame_waits_for_room():
+    """On a line that takes nothing there is none."""
+    line = Line()
+    line.step(room=0)
+    assert line.sent_bytes == 0
