@@ -14,23 +14,23 @@ from flight_sw.space_link.refusal import Refusal
 from hil.applications.models import find_model
 from tests.flight_sw.conftest import packed
 from tests.flight_sw.test_key_change import Change
-from tests.flight_sw.test_model_updates import CHUNK, FILE, ShelfStack
+from tests.flight_sw.test_model_updates import CHUNK, FILE, UpdateStack
 
 BOMB_BYTES = 80 << 20
 Spoil = Callable[[bytes], bytes]
 
 
 @pytest.fixture
-def flying(versions: tuple[Path, Path, bytes], tmp_path: Path) -> ShelfStack:
+def flying(versions: tuple[Path, Path, bytes], tmp_path: Path) -> UpdateStack:
     """In NOMINAL with version 1 in slot 1."""
     ModelStore(tmp_path / "store").install(versions[0], 1)
-    stack = ShelfStack(tmp_path)
+    stack = UpdateStack(tmp_path)
     stack.fly()
     stack.run(1.0)
     return stack
 
 
-def test_a21_wrong_digest(flying: ShelfStack, versions: tuple[Path, Path, bytes]) -> None:
+def test_a21_wrong_digest(flying: UpdateStack, versions: tuple[Path, Path, bytes]) -> None:
     """BAD_DIGEST: the file slot is emptied and the old model serves."""
     before = flying.answer(1)
     update = versions[2][:CHUNK]
@@ -43,7 +43,7 @@ def test_a21_wrong_digest(flying: ShelfStack, versions: tuple[Path, Path, bytes]
     assert flying.answer(2) == before
 
 
-def test_a21_good_digest_wrong_shape(flying: ShelfStack, tmp_path: Path) -> None:
+def test_a21_good_digest_wrong_shape(flying: UpdateStack, tmp_path: Path) -> None:
     """WRONG_SHAPE: a sound model for other inputs does not take the slot."""
     before = flying.answer(1)
     compile_bundle(find_model("hotspot"), tmp_path / "hotspot", zlib.crc32, Guarding())
@@ -65,7 +65,7 @@ HOSTILE: dict[str, tuple[Spoil, Reason]] = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a21_hostile_content(
-    flying: ShelfStack, versions: tuple[Path, Path, bytes], kind: str
+    flying: UpdateStack, versions: tuple[Path, Path, bytes], kind: str
 ) -> None:
     """What unpacks without end, reads other files or is no model is refused with its reason."""
     spoil, reason = HOSTILE[kind]
