@@ -72,13 +72,13 @@ class Caution:
         horizon_s: how far heat is looked ahead: the delay of the actuator, and never less than two
             decisions.
         haste: how much faster than the deadlines ask for.
-        reserve_wh: energy that is never planned away.
+        reserve_wh: energy that is never planned away: 0.1 browned out on 5 of 20 training seeds.
     """
 
     margin_k: float = 0.0
     horizon_s: float = 3.0
     haste: float = 1.6
-    reserve_wh: float = 0.1
+    reserve_wh: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)

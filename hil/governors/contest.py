@@ -82,7 +82,7 @@ TUNED: dict[str, dict[str, Make]] = {
     "barrier": _labelled(_barrier, (0.3, 0.002), (0.1, 0.01), (0.6, 0.005), (0.3, 0.02)),
     "staircase": _labelled(_staircase, (80, 74), (79, 77), (78.5, 77.5), (78, 76)),
     LOOK_AHEAD: _labelled(
-        _look_ahead, (0.3, 1.6, 0.1), (0.0, 1.6, 0.1), (0.0, 2.0, 0.1), (0.0, 2.0, 0.3)
+        _look_ahead, (0.3, 1.6, 0.3), (0.0, 1.6, 0.3), (0.0, 2.0, 0.3), (0.0, 2.0, 0.5)
     ),
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from flight_sw.board_watch import SupplyOrder
 from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs
+from flight_sw.dictionary.housekeeping import HOUSEKEEPING
 from flight_sw.link_profile import link_settings
 from flight_sw.profile import Profile
 from flight_sw.resources.lookahead import Outlook
@@ -227,7 +228,7 @@ class Mission:
 
     def _begin(self, now: float) -> None:
         """What an operator does first: slow telemetry down, set the scrub, start work."""
-        for structure in (1, 2, 3):
+        for structure in HOUSEKEEPING:
             self.ground.send(
                 "set-housekeeping-period", structure=structure, period=self._pace.housekeeping_s
             )

@@ -52,7 +52,7 @@ def test_the_look_ahead_keeps_its_limits_where_others_do_not(field) -> None:
     """On a small radiator the top level overheats and the look-ahead does not."""
     trace = make_trace(5, field.duration_s, field.conditions)
     hot = field.fly(FIXED["fixed 1800"], "small radiator", trace)
-    kept = field.fly(TUNED["look-ahead"]["0.3/1.6/0.1"], "small radiator", trace)
+    kept = field.fly(TUNED["look-ahead"]["0.3/1.6/0.3"], "small radiator", trace)
     assert hot.above_ks > 100
     assert kept.above_ks == 0
     assert kept.on_time > 0.9 * hot.on_time
@@ -64,7 +64,7 @@ def test_no_policy_beats_the_oracle(field) -> None:
     trace = make_trace(5, 2500.0, field.conditions)
     bound = best_on_time(field.vehicles["small radiator"], field.conditions, trace, 2500.0)
     brief = replace(field, duration_s=2500.0)
-    for make in (TUNED["look-ahead"]["0/1.6/0.1"], TUNED["step_wise"]["80"], FIXED["fixed 1400"]):
+    for make in (TUNED["look-ahead"]["0/1.6/0.3"], TUNED["step_wise"]["80"], FIXED["fixed 1400"]):
         assert brief.fly(make, "small radiator", trace).on_time <= bound
     assert 0.5 < bound < 1.0
 
