@@ -214,6 +214,12 @@ class BoardSide:
         known = self._services.memory.board
         return region not in known and len(known) < REGIONS_MAX
 
+    def _take_golden(self, told: m.GoldenMended) -> None:
+        if told.why:
+            self._raise("golden-lost", slot=told.slot, why=told.why)
+        else:
+            self._raise("golden-mended", slot=told.slot, count=told.mended)
+
     def _take_news(self, message: m.ToController) -> None:
         match message:
             case m.Identity():
@@ -235,6 +241,8 @@ class BoardSide:
             case m.WorkerRestarted(why=why):
                 self.counts.worker_restarts += 1
                 self._raise("worker-restarted", why=why)
+            case m.GoldenMended():
+                self._take_golden(message)
             case m.VoteRepaired(record=record, lost=True):
                 self._raise("vote-lost", record=record)
             case m.VoteRepaired(record=record, bits=bits):

@@ -32,6 +32,9 @@ class Act(Enum):
     CONFIRM = "confirm"
     ROLL_BACK = "roll back"
     KEEP_TIME = "keep time"  # store how long a trial has left
+    CHECK_GOLDEN = (
+        "check golden"  # look at the next shard of the golden copies, whichever slot it is
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,16 @@ class ShelfOrder:
 
 @dataclass(frozen=True, slots=True)
 class ShelfNews:
-    """How an order ended; `why` is empty for success. LAY_OUT names file, folder and active model."""
+    """How an order ended; `why` is empty for success. LAY_OUT names file, folder and active model.
+
+    CHECK_GOLDEN names the slot whose golden copy it was, and how many shards were mended.
+    """
 
     act: Act
     slot: int
     why: str = ""
     places: tuple[str, str, str] = ("", "", "")
+    mended: int = 0
 
 
 @dataclass(slots=True)

@@ -13,14 +13,21 @@ from flight_sw.board_models import BoardModel, region_name, unlike
 from flight_sw.board_updates import STARTS_MAX, Act, ShelfNews, ShelfOrder
 from flight_sw.errors import ModelError, StoreError
 from flight_sw.inference.bundle import VOTE_COPIES, Part, parts_of
-from flight_sw.inference.golden import GoldenCopy
+from flight_sw.inference.golden import DATA, PARITY, GoldenCopy
 from flight_sw.inference.live_files import LoadError, map_weights, stage
-from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Manifest, read_manifest
+from flight_sw.inference.manifest import (
+    PAGE_BYTES,
+    WEIGHTS_FILE,
+    Manifest,
+    read_manifest,
+    sha256_hex,
+)
 from flight_sw.inference.store import ModelStore, TrialTime
 from flight_sw.inference.worker_messages import MAX_SLOTS, LoadFailure
 from flight_sw.radiation import native
 from flight_sw.radiation.protected import ProtectedRegion
 
+SHARDS = DATA + PARITY
 UPDATE_FILE, REHEARSAL = "update", "rehearsal"
 
 
@@ -37,6 +44,8 @@ class ModelShelf:
         self._store = ModelStore(store)
         self._memory = memory
         self._staged: dict[int, tuple[BoardModel, ...]] = {}
+        self._golden: dict[int, dict[Path, tuple[int, Path]]] = {}
+        self._turn = -1
         self._generation = 0
 
     def stage_all(self) -> tuple[BoardModel, ...]:
@@ -69,6 +78,8 @@ class ModelShelf:
                     return ShelfNews(order.act, order.slot), self._stage(order.slot)
                 case Act.KEEP_TIME:
                     self._keep_time(order)
+                case Act.CHECK_GOLDEN:
+                    return self._check_golden(), None
         except (ModelError, OSError) as error:
             return ShelfNews(order.act, order.slot, " ".join(str(error).split())), None
         return ShelfNews(order.act, order.slot), None
@@ -83,6 +94,21 @@ class ModelShelf:
             return
         self.trials[slot] = time.left_s
         self._store.keep_trial_time(slot, TrialTime(time.left_s, time.starts + 1))
+
+    def _check_golden(self) -> ShelfNews:
+        """Look at the next shard; a damaged one brings a look at its whole copy."""
+        copies = [copy for slot in sorted(self._golden) for copy in self._golden[slot].items()]
+        if not copies:
+            return ShelfNews(Act.CHECK_GOLDEN, 0)
+        self._turn = (self._turn + 1) % (len(copies) * SHARDS)
+        stored, (slot, live) = copies[self._turn // SHARDS]
+        golden = GoldenCopy(stored, _NativeCode())
+        if golden.is_whole(self._turn % SHARDS):
+            return ShelfNews(Act.CHECK_GOLDEN, slot)
+        try:
+            return ShelfNews(Act.CHECK_GOLDEN, slot, mended=golden.mend(_sound(golden, live)))
+        except (LoadError, OSError) as error:
+            return ShelfNews(Act.CHECK_GOLDEN, slot, " ".join(str(error).split()))
 
     def _keep_time(self, order: ShelfOrder) -> None:
         known = self._store.trial_time(order.slot)
@@ -100,6 +126,7 @@ class ModelShelf:
     def _stage(self, slot: int) -> tuple[BoardModel, ...]:
         """Copy each part of a slot's model to shared memory; none if it is empty or damaged."""
         old = [Path(part.directory) for part in self._staged.pop(slot, ())]
+        self._golden.pop(slot, None)
         self._generation += 1
         names = {part.region.name for part in self.models}
         parts: list[BoardModel] = []
@@ -116,6 +143,8 @@ class ModelShelf:
             shutil.rmtree(directory, ignore_errors=True)
         if parts:
             self._staged[slot] = tuple(parts)
+            places = zip(stored_parts.values(), parts, strict=True)
+            self._golden[slot] = {stored: (slot, Path(part.directory)) for stored, part in places}
         return tuple(parts)
 
 
@@ -163,6 +192,18 @@ def _stage_or_mend(stored: Path, live: Path, golden: GoldenCopy) -> Manifest:
     if not golden.exists:
         golden.write((live / WEIGHTS_FILE).read_bytes())
     return manifest
+
+
+def _sound(golden: GoldenCopy, live: Path) -> bytes:
+    """The weights from what is left of the golden copy, else the live ones if nothing is wrong there."""
+    manifest = read_manifest(live)
+    try:
+        return golden.read(manifest)
+    except LoadError:
+        weights = (live / WEIGHTS_FILE).read_bytes()
+        if sha256_hex(weights) != manifest.weights_sha256:
+            raise
+        return weights
 
 
 class _GoldenPages:

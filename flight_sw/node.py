@@ -8,13 +8,14 @@ nothing and the scrubber reads the very bytes that the kernels read.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from flight_sw.board_golden import BoardGolden
 from flight_sw.board_jobs import BoardJobs
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
 from flight_sw.board_models import BoardModel, BoardModels
 from flight_sw.board_scrub import BoardScrub
 from flight_sw.board_self_test import BoardSelfTest
-from flight_sw.board_updates import BoardUpdates, ShelfNews, ShelfOrder
+from flight_sw.board_updates import Act, BoardUpdates, ShelfNews, ShelfOrder
 from flight_sw.errors import DecodeError
 from flight_sw.inference.worker_messages import Loaded, LoadFailed, Piece, Rehearsed, SelfTested
 from flight_sw.node_life import Beat, NodeLife
@@ -90,6 +91,7 @@ class Node:
         self._scrub = BoardScrub(self._models)
         self._updates = BoardUpdates(self._models, self._worker, limits.min_coverage, facts.trials)
         self._memory = NodeMemory(self._models, self._scrub, self.memory_regions)
+        self._golden = BoardGolden()
         self._life = NodeLife(profile)
         self._reloads: dict[int, int] = {}
         self._order = VotedRecord(
@@ -112,8 +114,7 @@ class Node:
         self._take_readings(now, inputs)
         self._vote()
         self._hear_controller(now, inputs)
-        for news in inputs.shelved:
-            self._updates.shelved(news)
+        self._hear_shelf(inputs.shelved)
         start_worker = self._tend_worker(now, inputs)
         self._walk(now)
         self._say_if(self._jobs.start(now, self._scrub.tick))
@@ -127,7 +128,10 @@ class Node:
             start_worker=start_worker,
             level=level,
             feed_watchdog=self._life.may_feed(now),
-            shelf=self._updates.take_orders(),
+            shelf=(
+                *self._updates.take_orders(),
+                *self._golden.orders(now, frozenset(self._models.slots)),
+            ),
         )
         return outputs, self._wake_at(now)
 
@@ -189,6 +193,13 @@ class Node:
             return
         if self._order.repairs > before:
             self._say(m.VoteRepaired("node", self._order.repairs - before, lost=False))
+
+    def _hear_shelf(self, shelved: Iterable[ShelfNews]) -> None:
+        for news in shelved:
+            if news.act is Act.CHECK_GOLDEN:
+                self._say_if(self._golden.take(news))
+            else:
+                self._updates.shelved(news)
 
     def _hear_controller(self, now: float, inputs: NodeInputs) -> None:
         if inputs.serial_reopened:
@@ -318,7 +329,9 @@ class Node:
             self._updates.settled(part.slot, proven=ready is not None and ready.protected)
 
     def _walk(self, now: float) -> None:
-        self._say_all(self._scrub.step(now, self._pass_s))
+        temp_c = self._readings.temp_c
+        hot = temp_c is not None and temp_c >= self._profile.thermal.soft_limit_c
+        self._say_all(self._scrub.step(now, self._pass_s, hot=hot))
         if self._scrub.lively:
             self._life.beat(Beat.SCRUB, now)
 

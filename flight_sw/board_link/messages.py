@@ -25,7 +25,8 @@ Left = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 # A part of a file; the channel carries messages of 1 MiB.
 PartBytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 16)]
 # Longer ones are cut for telemetry; this only keeps a mad board's within bounds.
-Text = Annotated[str, msgspec.Meta(max_length=1024)]
+TEXT_MAX = 1024
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
 Protection = Annotated[str, msgspec.Meta(pattern="^(none|standard|high|vote)\\Z")]
 Tier = Annotated[str, msgspec.Meta(pattern="^(CORRECTED|REBUILT|CHECK_REPAIRED|LOST|RETIRED)\\Z")]
 State = Annotated[
@@ -280,6 +281,17 @@ class WorkerRestarted(Message, frozen=True):
     why: Text
 
 
+class GoldenMended(Message, frozen=True):
+    """Shards of a golden copy on storage were damaged: `mended` of them are whole again.
+
+    With `why`, too few were left: the next damage to live weights may be for good.
+    """
+
+    slot: U8
+    mended: U8
+    why: Text = ""
+
+
 class VoteRepaired(Message, frozen=True):
     """A voted record of the node was outvoted and repaired; `lost` if even the vote was wrong."""
 
@@ -355,6 +367,7 @@ ToController = (
     | Clean
     | ScrubDone
     | WorkerRestarted
+    | GoldenMended
     | VoteRepaired
     | Region
     | RegionData

@@ -333,6 +333,18 @@ EVENTS: tuple[EventDefinition, ...] = (
         "The profile in memory was changed: the controller starts anew",
         (),
     ),
+    EventDefinition(
+        "golden-mended",
+        Severity.LOW,
+        "Golden copy of model {slot}: {count} damaged shards on storage written anew",
+        (_u8("slot"), _u8("count")),
+    ),
+    EventDefinition(
+        "golden-lost",
+        Severity.HIGH,
+        "Golden copy of model {slot} on storage is lost: {why}; upload the model again",
+        (_u8("slot"), _text("why")),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

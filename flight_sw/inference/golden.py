@@ -7,7 +7,7 @@ because this package may not know the native core.
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +47,9 @@ class GoldenCopy:
 
     def write(self, weights: bytes) -> None:
         """Write every shard; weights must have been verified."""
+        self._write(weights, range(DATA + PARITY))
+
+    def _write(self, weights: bytes, numbers: Iterable[int]) -> None:
         packed = zlib.compress(weights, _LEVEL)
         size = -(-len(packed) // (DATA * _ALIGN)) * _ALIGN
         padded = packed.ljust(DATA * size, b"\0")
@@ -54,9 +57,21 @@ class GoldenCopy:
         parity = [bytearray(size) for _ in range(PARITY)]
         self.code.encode(shards, parity)
         (self.part / FOLDER).mkdir(exist_ok=True)
-        for number, shard in enumerate((*shards, *parity)):
-            body = _HEAD.pack(0, number, len(packed))[4:] + shard
+        every = (*shards, *parity)
+        for number in numbers:
+            body = _HEAD.pack(0, number, len(packed))[4:] + every[number]
             self._shard(number).write_bytes(zlib.crc32(body).to_bytes(4, "little") + body)
+
+    def is_whole(self, number: int) -> bool:
+        """Whether a shard is as it was written."""
+        return self._read_shard(number) is not None
+
+    def mend(self, weights: bytes) -> int:
+        """Write anew the shards that are not whole, from verified weights; how many."""
+        damaged = [number for number in range(DATA + PARITY) if not self.is_whole(number)]
+        if damaged:
+            self._write(weights, damaged)
+        return len(damaged)
 
     def read(self, manifest: Manifest) -> bytes:
         """The weights, rebuilt where shards are damaged.

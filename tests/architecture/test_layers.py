@@ -17,6 +17,7 @@ PACKAGES = ("flight_sw", "hil", "tests")
 PARTS = tuple(
     f"flight_sw.{part}"
     for part in (
+        "board_golden",
         "board_jobs",
         "board_models",
         "board_scrub",

@@ -268,3 +268,22 @@ def test_jobs_on_their_way_during_a_change_are_answered_by_one_model_or_the_othe
         answers[told["job"]] = float(np.frombuffer(told["output"], "<f4")[0])
     assert set(answers) == {1, 99, *range(10, 40)}
     assert set(answers.values()) == {before, after}
+
+
+def test_golden_shards_that_rot_on_storage_are_found_and_mended(flying, monkeypatch) -> None:
+    """Before anybody needs them; a copy beyond mending comes back from the live bytes."""
+    golden = flying.folder / "store"
+    shards = sorted(golden.rglob("golden/*.shard"))
+    assert len(shards) >= 11
+    right = {shard: shard.read_bytes() for shard in shards}
+    monkeypatch.setattr("flight_sw.board_golden.PERIOD_S", 0.04)
+    flying.run(5.0)  # the first order waits for the usual period
+    for count in (1, 5):  # parity mends three of eleven; more come back from verified live weights
+        for shard in shards[:count]:
+            data = bytearray(right[shard])
+            data[len(data) // 2] ^= 8
+            shard.write_bytes(data)
+        flying.run(4.0)
+        assert {shard: shard.read_bytes() for shard in shards} == right
+    assert flying.events.count("golden-mended") == 2
+    assert "golden-lost" not in flying.events
