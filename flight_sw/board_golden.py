@@ -5,6 +5,7 @@ costs next to nothing and sees all of a usual model store within minutes.
 """
 
 from flight_sw.board_link import messages as m
+from flight_sw.board_link.ranges import TEXT_MAX
 from flight_sw.board_updates import Act, ShelfNews, ShelfOrder
 
 PERIOD_S = 5.0  # between two shards
@@ -31,4 +32,4 @@ class BoardGolden:
         self._waits = False
         if not news.mended and not news.why:
             return None
-        return m.GoldenMended(news.slot, news.mended, news.why[: m.TEXT_MAX])
+        return m.GoldenMended(news.slot, news.mended, news.why[:TEXT_MAX])
