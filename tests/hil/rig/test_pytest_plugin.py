@@ -1,5 +1,6 @@
 """The plugin as its users meet it: pytest in a process of its own, on tests of their own."""
 
+import ast
 import os
 import re
 import subprocess
@@ -9,11 +10,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from hil.rig import pytest_plugin
 from hil.rig.record import RunRecord, Verdict, read_records
 
 PLUGIN = "hil.rig.pytest_plugin"
 HEAVY = ("numpy", "onnxruntime", "hil.ground", "hil.rig.suite_run", "hil.emulator", "matplotlib")
 ENDS_S = 60
+# labgrid 26: env target strategy; the others are of pytest-embedded 2.9.
+TAKEN = {"env", "target", "strategy", "dut", "app", "serial", "port", "baud", "msg_queue", "qemu"}
 
 # None of these tests asks for the running board, so that nothing has to be started for them.
 THEIRS = '''
@@ -119,6 +123,24 @@ def test_the_plugin_brings_nothing_heavy_into_other_runs():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=ENDS_S
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_names_clash_with_no_other_plugin_of_the_trade():
+    """Options all begin with --hil-; no fixture is named like those of labgrid or pytest-embedded."""
+    plugin = ast.parse(Path(pytest_plugin.__file__).read_text("utf-8"))
+    functions = [node for node in plugin.body if isinstance(node, ast.FunctionDef)]
+    fixtures = {
+        one.name
+        for one in functions
+        if any("fixture" in ast.unparse(mark) for mark in one.decorator_list)
+    }
+    declared = next(one for one in functions if one.name == "pytest_addoption")
+    calls = [node for node in ast.walk(declared) if isinstance(node, ast.Call)]
+    options = {ast.literal_eval(one.args[0]) for one in calls if ast.unparse(one.func) == "add"}
+    assert len(options) == 10
+    assert all(option.startswith("--hil-") for option in options)
+    assert {"board", "rig", "ground", "measure"} <= fixtures
+    assert not fixtures & TAKEN
 
 
 def test_every_outcome_is_told_as_what_it_is(theirs: Path):

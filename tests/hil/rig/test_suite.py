@@ -20,6 +20,9 @@ SOME = ("names_its_profile", "are_there_and_protected", "accepted_comes_before",
 TESTS_MIN = 60
 LIMIT_S = 300.0  # of the issue: the whole suite on the emulated board
 BOARDS, RATIO = 8, 3.0
+ODD_S = (
+    180.0  # two tries of 36 s, a fifth of what a Raspberry Pi's boot may take, on a busy machine
+)
 
 
 def vanallen(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -92,14 +95,14 @@ def test_eight_boards_are_accepted_in_less_than_three_times_the_time_of_one(tmp_
 @pytest.mark.long
 @pytest.mark.parametrize("stream", ["garbage", "silence"])
 def test_a_port_with_no_board_of_ours_behind_it_is_told(tmp_path: Path, stream: str, chatter):
-    """Garbage without end, or nothing at all: 69 and one line, in less than two minutes."""
+    """Garbage without end, or nothing at all: 69 and one line, after two tries."""
     url = chatter(stream)
     (tmp_path / "rig.yaml").write_text(
         f"boards: {{odd: {{profile: raspberry-pi-4, port: {{url: 'socket://{url}'}}}}}}"
     )
     before_s = time.monotonic()
-    part = ("--hil-timeout-scale", "0.4", "-k", "identity")
+    part = ("--hil-timeout-scale", "0.2", "-k", "identity")
     done = vanallen(tmp_path, "accept", "--hil-env", "rig.yaml", "--out", "kept", *part)
-    assert time.monotonic() - before_s < 120
+    assert time.monotonic() - before_s < ODD_S
     assert done.returncode == ExitCode.UNAVAILABLE, done.stdout + done.stderr
     assert "board odd: " in done.stdout
