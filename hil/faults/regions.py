@@ -14,6 +14,8 @@ import msgspec
 from hil.faults.catalog import REGIONS_OF, Fault, FaultKind
 
 BITS = 8
+CHECK_BYTES = 512  # of one page
+CRC_BYTES = 4
 PAGE_BYTES = 4096  # one protected block
 ROW_BYTES = 64  # a codeword takes one bit column through the page's 64-byte rows
 BURST_BITS = 3  # neighbouring bits of one burst that names no number
@@ -84,6 +86,15 @@ def choose_bits(fault: Fault, regions: Sequence[Region]) -> list[Bit]:
     if fault.kind is FaultKind.VOTE_TWO_BITS:
         return _replica_two(first, wanted, fault)
     return [first]
+
+
+def page_of(region: str, offset: int) -> int:
+    """The page of the weights that a byte belongs to; protection bytes lie elsewhere than it."""
+    if region.startswith("check:"):
+        return offset // CHECK_BYTES
+    if region.startswith("crc:"):
+        return offset // CRC_BYTES
+    return 0 if region.startswith("parity") else offset // PAGE_BYTES
 
 
 def _locate(place: float, regions: Sequence[Region]) -> Bit | None:

@@ -18,7 +18,7 @@ from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault, state_of
 from hil.faults.line import LineNoise
 from hil.faults.memory import flip_bit
-from hil.faults.regions import Region
+from hil.faults.regions import Region, choose_bits, page_of
 
 FLIPS: Final[Mapping[str, FaultKind]] = {
     "weight-flip": FaultKind.WEIGHT_FLIP,
@@ -31,6 +31,7 @@ FLIPS: Final[Mapping[str, FaultKind]] = {
     "vote-two-bits": FaultKind.VOTE_TWO_BITS,
     "vote-same-bit": FaultKind.VOTE_DOUBLE_FLIP,
 }
+CROWDED = "another fault of the batch was in that page"
 BURST_LEAST, BURST_MOST = 2, 8
 STUCK_EVERY_S = 0.01
 STUCK_FOR_S = 4.5
@@ -77,6 +78,11 @@ def flip(stack: TrialStack, one: Strike) -> str:
         regions = [r for r in regions if name_of(r.name) in computing]
     level = float(BURST_LEAST + int(one.level * (BURST_MOST - BURST_LEAST + 1)))
     fault = Fault(one.number, kind, one.at_s, one.place, one.second, level=level)
+    bits = choose_bits(fault, regions)
+    pages = {(name_of(b.region.name), page_of(b.region.name, b.offset)) for b in bits}
+    if pages & one.taken:
+        return CROWDED
+    one.taken |= pages
     void, one.hits = flip_fault(fault, regions)
     if one.variant == "stuck-bit" and not void:
         _keep_stuck(stack, one)

@@ -5,6 +5,7 @@ whenever and wherever it is run; that is what makes shards idempotent and a sing
 """
 
 from collections.abc import Iterator
+from typing import Self
 
 import msgspec
 
@@ -12,6 +13,7 @@ from flight_sw.errors import VanAllenError
 from flight_sw.inference.job import Protection
 from hil.campaign.record import Outcome
 from hil.campaign.trials.draw import draw
+from hil.campaign.trials.inject import CROWDED
 from hil.campaign.trials.kit import StackKit
 from hil.campaign.trials.stack import TrialStack
 from hil.campaign.trials.trial import (
@@ -39,40 +41,61 @@ def run_stack_trials(
 ) -> Iterator[Trial]:
     """Fly the trials of one block in order, `batch` at a time where their class can be.
 
-    What failed in a batch is flown again alone. A repair that another one hid is then judged by
-    that; any other failure of a batch counts, also where the fault does no harm alone.
+    A fault whose page another one of its batch had hit is flown alone, and so is one that failed. A
+    repair whose report another repair hid is then judged by that; any other failure of a batch
+    counts, also where the fault does no harm alone.
 
     Raises:
         VanAllenError: a fresh stack does not come up, so nothing can be said.
     """
-    stack: TrialStack | None = None
-    flown, size = 0, batch if fault in BATCHED and kit.protection is not Protection.NONE else 1
-    try:
+    size = 1 if kit.protection is Protection.NONE else min(batch, BATCHED.get(fault, 1))
+    with _Flights(kit, fault, seed, indices.start) as flights:
         for first in range(indices.start, indices.stop, size):
-            if stack is None:
-                stack, flown = _fresh(kit, fault, f"{seed}-{indices.start}-{first}"), 0
-            numbers = range(first, min(first + size, indices.stop))
-            seen = run_batch(stack, [draw(seed, fault, index) for index in numbers])
-            trials = [to_trial(one, kit) for one in seen]
-            flown += 1
-            if flown >= TRIALS_PER_STACK or not take_back(stack, seen):
-                stack.board.clean_up()
-                stack = None
-            if size > 1:
-                trials = [_alone(kit, fault, seed, t) if t.failed else t for t in trials]
-            yield from trials
-    finally:
-        if stack is not None:
-            stack.board.clean_up()
+            trials = flights.fly(range(first, min(first + size, indices.stop)))
+            for trial in trials:
+                asks = size > 1 and (trial.failed or trial.why == CROWDED)
+                yield flights.again(trial) if asks else trial
 
 
-def _alone(kit: StackKit, fault: FaultClass, seed: int, trial: Trial) -> Trial:
-    """A fault whose report got lost in its batch, flown alone; worse than that stays as it was."""
-    is_mute = trial.outcome == Outcome.SILENT.value and trial.wrong == 0
-    (again,) = run_stack_trials(kit, fault, seed, range(trial.index, trial.index + 1))
-    if again.failed or is_mute:
-        return again
-    return msgspec.structs.replace(trial, why=f"{trial.why}; in a batch, though not alone")
+class _Flights:
+    """Flies trials on one stack for as long as it can be led back; use it as a context."""
+
+    def __init__(self, kit: StackKit, fault: FaultClass, seed: int, start: int) -> None:
+        self._kit, self._fault, self._seed, self._start = kit, fault, seed, start
+        self._stack: TrialStack | None = None
+        self._flown = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._drop()
+
+    def fly(self, numbers: range) -> list[Trial]:
+        """A batch of trials, or one."""
+        if self._stack is None:
+            name = f"{self._seed}-{self._start}-{numbers.start}"
+            self._stack, self._flown = _fresh(self._kit, self._fault, name), 0
+        drawn = [draw(self._seed, self._fault, index) for index in numbers]
+        seen = run_batch(self._stack, drawn)
+        trials = [to_trial(one, self._kit) for one in seen]
+        self._flown += 1
+        if self._flown >= TRIALS_PER_STACK or not take_back(self._stack, seen):
+            self._drop()
+        return trials
+
+    def again(self, trial: Trial) -> Trial:
+        """The same fault alone, if that settles it."""
+        (alone,) = self.fly(range(trial.index, trial.index + 1))
+        is_mute = trial.outcome == Outcome.SILENT.value and trial.wrong == 0
+        if alone.failed or is_mute or trial.why == CROWDED:
+            return alone
+        return msgspec.structs.replace(trial, why=f"{trial.why}; in a batch, though not alone")
+
+    def _drop(self) -> None:
+        if self._stack is not None:
+            self._stack.board.clean_up()
+            self._stack = None
 
 
 def _fresh(kit: StackKit, fault: FaultClass, name: str) -> TrialStack:

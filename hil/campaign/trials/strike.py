@@ -27,6 +27,7 @@ class Strike:
     void: str = ""
     place_name: str = ""  # where memory has no say
     hits: tuple[Hit, ...] = ()
+    taken: set[tuple[str, int]] = field(default_factory=set)  # pages hit, by all of a batch
     kept: object = None  # held so that its memory is not used again while its bits are looked at
     undo: list[Callable[[], None]] = field(default_factory=list)
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from flight_sw.inference.job import Protection
-from flight_sw.inference.manifest import PAGE_BYTES
-from flight_sw.radiation.native import CHECK_BYTES
 from hil.campaign.record import FAILURES, Flight, Injection, JobCounts, Outcome, Planned
 from hil.campaign.residue import Damage, look, name_of
 from hil.campaign.trials.draw import Drawn
@@ -16,22 +14,21 @@ from hil.campaign.trials.stack import Notes, TrialStack
 from hil.faults.classes import CATALOG, FaultClass
 from hil.faults.flip import state_of
 from hil.faults.memory import flip_bit
-from hil.faults.regions import Region
+from hil.faults.regions import Region, page_of
 from hil.faults.rig_messages import Hit
 
 LEAD_S = 0.6  # between the first job and the fault, at most
 FOLLOW_S = 0.3  # from the fault to the next job
 # Between faults of a batch: bits of a voted record meet a vote before the next one comes.
 SPACING_S = {FaultClass.SEU_STATE: 0.3, FaultClass.SEU_STATE_TWO: 0.3}
-BATCHED = frozenset(
-    {
-        FaultClass.SEU,
-        FaultClass.MBU,
-        FaultClass.PROTECTION,
-        FaultClass.SEU_STATE,
-        FaultClass.SEU_STATE_TWO,
-    }
-)
+# How many faults of a class may strike together; check bytes of one page are hit once in a batch.
+BATCHED = {
+    FaultClass.SEU: 24,
+    FaultClass.MBU: 24,
+    FaultClass.PROTECTION: 8,
+    FaultClass.SEU_STATE: 24,
+    FaultClass.SEU_STATE_TWO: 24,
+}
 LOOK_EVERY_S = 0.1
 ASK_AGAIN_S = 4.0  # after all causes are gone
 PATIENCE_S = 30.0  # beyond the limit, to tell late from never
@@ -105,7 +102,8 @@ def run_batch(stack: TrialStack, batch: Sequence[Drawn]) -> list[Seen]:
     entry, count = CATALOG[batch[0].fault], len(stack.kit.inputs)
     stack.begin()
     start_s = stack.timeline.now_s
-    groups = [_plan(drawn) for drawn in batch]
+    taken: set[tuple[str, int]] = set()
+    groups = [_plan(drawn, taken) for drawn in batch]
     stack.submit(batch[0].index % count)
     last_s = start_s
     for place, (drawn, strikes) in enumerate(zip(batch, groups, strict=True)):
@@ -178,9 +176,10 @@ def take_back(stack: TrialStack, seen: Sequence[Seen]) -> bool:
     return False
 
 
-def _plan(drawn: Drawn) -> tuple[Strike, ...]:
+def _plan(drawn: Drawn, taken: set[tuple[str, int]]) -> tuple[Strike, ...]:
+    pages = taken if drawn.fault is FaultClass.PROTECTION else set()
     return tuple(
-        Strike(way, drawn.place[i], drawn.second[i], drawn.level[i], drawn.span[i], i)
+        Strike(way, drawn.place[i], drawn.second[i], drawn.level[i], drawn.span[i], i, taken=pages)
         for i, way in enumerate(drawn.variants)
     )
 
@@ -309,7 +308,7 @@ def injection_of(number: int, one: Strike) -> Injection:
     first = one.hits[0] if one.hits else None
     page = -1
     if first is not None and not first.region.startswith(("voted", "profile")):
-        page = page_of(first)
+        page = page_of(first.region, first.offset)
     return Injection(
         number,
         one.at_s,
@@ -319,17 +318,6 @@ def injection_of(number: int, one: Strike) -> Injection:
         len(one.hits),
         one.void,
     )
-
-
-def page_of(hit: Hit) -> int:
-    """The page of the weights that a hit belongs to; protection bytes lie elsewhere than it."""
-    if hit.region.startswith("check:"):
-        return hit.offset // CHECK_BYTES
-    if hit.region.startswith("crc:"):
-        return hit.offset // 4
-    if hit.region.startswith("parity"):
-        return 0
-    return hit.offset // PAGE_BYTES
 
 
 def to_flight(seen: Seen, kinds: Sequence[str]) -> Flight:
