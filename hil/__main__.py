@@ -12,7 +12,7 @@ import typer
 import typer.core
 
 from flight_sw.errors import UserError, VanAllenError
-from hil import archive_command, board_files, places
+from hil import archive_command, board_files, places, sequence_command
 from hil.bench.command import bench
 from hil.board_commands import board_app, shipped_on
 from hil.campaign_command import campaign_app
@@ -50,6 +50,7 @@ app.add_typer(campaign_app, name="campaign", rich_help_panel="Bench")
 app.add_typer(model_app, name="model", rich_help_panel="Bench")
 app.add_typer(dictionary_app, name="dictionary", rich_help_panel="Bench")
 app.command(name="bench", rich_help_panel="Bench")(bench)
+app.command(rich_help_panel="Fly by hand, in three terminals")(sequence_command.sequence)
 app.command(rich_help_panel="Look back")(archive_command.plot)
 app.command(rich_help_panel="Look back")(archive_command.export)
 
@@ -214,6 +215,7 @@ def send(
     arm: Annotated[
         bool, typer.Option("--arm", help="Only allow critical NAME, with these values, for 30 s.")
     ] = False,
+    at: Annotated[str | None, typer.Option(help="Schedule it for +90s or a UTC time.")] = None,
     wait: Annotated[str, typer.Option(help="Follow until `done` or only `accepted`.")] = "done",
     within: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for that.")] = 5.0,
     space: Space = DEFAULT_SPACE,
@@ -231,15 +233,14 @@ def send(
         raise UserError(f"--wait {wait}: write done or accepted")
     if replay and name is not None:
         raise UserError("--replay resends the last telecommand; leave out NAME")
-    if name is not None:  # a typing mistake is told before a key file is asked for
-        from hil.ground.arguments import find_command, parse_arguments
-
-        parse_arguments(find_command(name), values or [])
+    _look_over(name, values)
     bench = _bench(space, board, keys, state)
     if name is None:
         raise typer.Exit(send_command.replay(bench, as_json=as_json))
-    options = send_command.SendOptions(wait, within, as_json, arm)
-    raise typer.Exit(send_command.send(bench, name, values or [], options))
+    words, options = values or [], send_command.SendOptions(wait, within, as_json, arm)
+    if at is not None:
+        raise typer.Exit(sequence_command.keep(bench, [name, *words], at, options))
+    raise typer.Exit(send_command.send(bench, name, words, options))
 
 
 @app.command(rich_help_panel="Fly by hand, in three terminals")
@@ -351,6 +352,14 @@ def main() -> None:
 
 def _complain(error: Exception) -> None:
     typer.echo(f"vanallen: {' '.join(str(error).splitlines())}", err=True)
+
+
+def _look_over(name: str | None, values: list[str] | None) -> None:
+    """A typing mistake is told before a key file is asked for."""
+    from hil.ground.arguments import find_command, parse_arguments
+
+    if name is not None:
+        parse_arguments(find_command(name), values or [])
 
 
 def _explain(name: str | None) -> int:

@@ -3,13 +3,14 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from flight_sw.dictionary.field import Value
 from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.telecommands import Command
 from flight_sw.errors import PortError
@@ -68,7 +69,12 @@ def send(bench: Bench, name: str, words: Sequence[str], options: SendOptions) ->
         UserError: the telecommand or an argument is wrong; nothing was sent.
     """
     command = find_command(name)
-    values = parse_arguments(command, words)
+    return send_values(bench, name, parse_arguments(command, words), options)
+
+
+def send_values(bench: Bench, name: str, values: Mapping[str, Value], options: SendOptions) -> int:
+    """As `send`, with arguments that are values already."""
+    command = find_command(name)
     ground = bench.ground()
     try:
         ground.connect(CONNECT_S)

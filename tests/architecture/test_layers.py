@@ -48,6 +48,7 @@ ORDER: tuple[frozenset[str], ...] = (
         {
             "hil.__main__",
             "hil.archive_command",
+            "hil.sequence_command",
             "hil.ask_command",
             "hil.bench",
             "hil.board_commands",
@@ -134,6 +135,7 @@ EDGES = (
     "hil.desk",
     "hil.doctor",
     "hil.archive_command",
+    "hil.sequence_command",
     "hil.model_command",
     "hil.model_proof",
     "hil.rig_commands",

@@ -92,6 +92,16 @@ def test_a_replay_is_told_as_refused(bench: Any, vanallen: Vanallen, capsys: Any
     assert bench.commands == ["ping"]
 
 
+def test_a_telecommand_is_kept_for_later(bench: Any, vanallen: Vanallen, capsys: Any) -> None:
+    """`send NAME --at TIME` puts it into the schedule, and a sequence is loaded from a file."""
+    assert vanallen("send", "ping", "--at", "+10m", "--space", bench.url) == 0
+    assert capsys.readouterr().out.startswith("insert-entry done")
+    path = Path(os.environ["XDG_STATE_HOME"]).parent / "steps.yaml"
+    path.write_text("steps: [{send: ping}]")
+    assert vanallen("sequence", "1", str(path), "--run", "--space", bench.url) == 0
+    assert bench.commands == ["insert-entry", "load-sequence", "run-sequence"]
+
+
 def test_watch_once_shows_housekeeping(bench: Any, vanallen: Vanallen, capsys: Any) -> None:
     """`watch --once` prints every parameter, for people and as JSON."""
     assert vanallen("watch", "--once", "--space", bench.url) == 0
@@ -114,6 +124,8 @@ def test_watch_once_shows_housekeeping(bench: Any, vanallen: Vanallen, capsys: A
         (("send", "cancel-job", "job=many"), 2, "'many' is not u32"),
         (("send", "ping", "--wait", "later"), 2, "--wait later: write done or accepted"),
         (("send", "ping", "--replay"), 2, "leave out NAME"),
+        (("send", "ping", "--at", "soon", "--keys", "/nowhere"), 2, "no key file /nowhere"),
+        (("sequence", "1", "none.yaml"), 2, "none.yaml: No such file or directory; check the path"),
         (("send", "ping"), 2, "make one with: vanallen keys new"),
         (("send", "ping", "--board", "emulatd"), 2, "did you mean `emulated`?"),
         (("watch", "--once", "--keys", "/nowhere"), 2, "no key file /nowhere"),
