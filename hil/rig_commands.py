@@ -7,6 +7,8 @@ may help after 69 and 75.
 
 import json
 import os
+import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -19,7 +21,7 @@ from flight_sw.errors import UserError, VanAllenError
 from hil.desk import Json
 
 if TYPE_CHECKING:
-    from hil.rig.accept import AcceptOptions
+    from hil.rig.accept import AcceptOptions, BoardRun
 
 USAGE, INTERNAL = 64, 70
 ENV_VARIABLE = "HIL_ENV"
@@ -82,10 +84,11 @@ def hil_test(context: typer.Context) -> None:
         kept = f"runs/hil-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         arguments.append(f"--hil-record={kept}")
     folder = Path(kept)
-    before = len(read_records(folder)) if folder.is_dir() else 0
+    began_s = time.time()
     code = run_suite(arguments)
-    records = read_records(folder)[before:] if folder.is_dir() else []
-    raise typer.Exit(int(verdict_code(code, records)))
+    records = read_records(folder) if folder.is_dir() else []
+    fresh = [record for record in records if record.ended_s >= began_s]
+    raise typer.Exit(int(verdict_code(code, fresh)))
 
 
 @hil_app.command("accept")
@@ -128,6 +131,8 @@ def hil_accept(
 
 
 def _accept(options: "AcceptOptions", *, as_json: bool) -> int:
+    from rich.console import Console
+
     from hil.rig.accept import run_boards
     from hil.rig.certificate import INDEX, SUMMARY, certify
     from hil.rig.infrastructure import ExitCode
@@ -136,7 +141,15 @@ def _accept(options: "AcceptOptions", *, as_json: bool) -> int:
     folder, boards = options.folder, len(options.entries)
     say = (lambda _: None) if as_json else typer.echo
     say(f"{boards} boards at once; limits of waiting times {options.scale:g}; kept in {folder}")
-    rows = certify(options, run_boards(options, say))
+    console = Console(stderr=True)
+    with console.status("starting") if console.is_terminal else nullcontext() as status:
+
+        def look(waiting: "list[BoardRun]") -> None:
+            if status is not None:
+                status.update(", ".join(f"{one.entry.name} {one.tests_so_far}" for one in waiting))
+
+        runs = run_boards(options, say, look)
+    rows = certify(options, runs)
     if as_json:
         typer.echo((folder / SUMMARY).read_text().strip())
     say(f"{sum(row.accepted for row in rows)} of {boards} accepted: {folder / INDEX}")

@@ -22,6 +22,7 @@ BOARDS_PER_CORE = 2  # emulated boards that one core carries at the suite's own 
 BOARDS, OUTPUT, JUNIT = "boards", "pytest.log", "junit.xml"
 
 Say = Callable[[str], None]
+Look = Callable[["list[BoardRun]"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,11 @@ class BoardRun:
         return sum(1 for _ in self.folder.glob(f"*/*{SUFFIX}"))
 
 
-def run_boards(options: AcceptOptions, say: Say) -> list[BoardRun]:
-    """Run the suite on every board at once and wait for all; `say` hears of each that is done."""
+def run_boards(options: AcceptOptions, say: Say, look: Look) -> list[BoardRun]:
+    """Run the suite on every board at once and wait for all.
+
+    `say` hears of each board that is done, `look` sees those that are not, a few times a second.
+    """
     runs: list[BoardRun] = []
     try:
         runs.extend(_started(options))
@@ -95,6 +99,7 @@ def run_boards(options: AcceptOptions, say: Say) -> list[BoardRun]:
                 if run.code is not None:
                     say(_line(run, options.part))
             waiting = [run for run in waiting if run.code is None]
+            look(waiting)
     finally:
         for run in runs:
             run.child.stop()

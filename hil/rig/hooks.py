@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil.rig.infrastructure import BoardUnavailable
-from hil.rig.inventory import BoardEntry
+from hil.rig.inventory import BoardEntry, FlashSection
 from hil.rig.inventory_rules import port_name
 
 TAIL_CHARACTERS = 300
@@ -58,12 +58,19 @@ class Hooks:
             raise BoardUnavailable(
                 f"board {self.entry.name}: --hil-flash {policy}, but the inventory has no `flash`"
             )
-        if policy == "if-different" and flash.check is not None:
-            there = self._run(flash.check, flash.timeout_s).strip()
-            if version in there.split():
-                return False
+        if policy == "if-different" and version in self._there(flash).split():
+            return False
         self._run(flash.command, flash.timeout_s)
         return True
+
+    def _there(self, flash: FlashSection) -> str:
+        """What the check says; a board that cannot tell has something else, or nothing."""
+        if flash.check is None:
+            return ""
+        try:
+            return self._run(flash.check, flash.timeout_s)
+        except BoardUnavailable:
+            return ""
 
     def _run(self, command: str, timeout_s: float) -> str:
         words = shlex.split(self._filled(command))

@@ -59,6 +59,12 @@ def test_a_hook_that_fails_is_the_benchs_fault(tmp_path: Path, command: str, sai
         one.power_cycle()
 
 
+def test_a_board_that_cannot_tell_its_version_is_flashed(tmp_path: Path):
+    """A fresh card has no software of ours that could answer."""
+    flash = FlashSection(command=f'{PYTHON} -c "print(99)"', check=f'{PYTHON} -c "exit(1)"')
+    assert hooks(tmp_path, flash=flash).flash("if-different", "0.1.0")
+
+
 def test_without_a_hook_there_is_no_cycle(tmp_path: Path):
     """The text says what the inventory lacks."""
     with pytest.raises(BoardUnavailable, match="has no `power`"):

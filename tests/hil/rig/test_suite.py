@@ -1,5 +1,6 @@
 """The suite that ships: some of it here against the emulated board, all of it in the long tier."""
 
+import getpass
 import json
 import os
 import subprocess
@@ -10,8 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hil.rig.board_port import board_port
 from hil.rig.certificate import Certificate
 from hil.rig.infrastructure import ExitCode
+from hil.rig.inventory import read_inventory
+from hil.rig.lease import Lease
 from hil.rig.record import Verdict, read_records
 from hil.rig.replay import replay
 from hil.rig.versions import sha256_of
@@ -90,6 +94,30 @@ def test_eight_boards_are_accepted_in_less_than_three_times_the_time_of_one(tmp_
         assert len({row["serial"] for row in summary}) == count
         assert all(row["accepted"] for row in summary)
     assert took_s[BOARDS] <= RATIO * took_s[1]
+
+
+@pytest.mark.long
+def test_a_board_in_use_is_75_and_told_with_its_holder(tmp_path: Path, monkeypatch):
+    """Another try may help, so CI must know; nothing of the board was touched."""
+    rig = tmp_path / "rig.yaml"
+    rig.write_text("boards: {emu: {profile: emulated, port: {pty: auto}}}")
+    monkeypatch.setenv("VANALLEN_LEASES", str(tmp_path / "leases"))
+    part = ("--hil-wait", "0", "-k", "names_its_profile")
+    with Lease(board_port(read_inventory(rig)[0]).resource).take():
+        done = vanallen(tmp_path, "accept", "--hil-env", "rig.yaml", "--out", "kept", *part)
+    assert done.returncode == ExitCode.BUSY, done.stdout + done.stderr
+    assert f"in use: {getpass.getuser()}, process {os.getpid()} " in done.stdout
+
+
+@pytest.mark.long
+def test_another_board_at_the_port_is_told(tmp_path: Path):
+    """The serial number that answers and the one that was expected, and 69."""
+    entry = "{profile: emulated, port: {pty: auto}, serial_number: '7'}"
+    (tmp_path / "rig.yaml").write_text(f"boards: {{emu: {entry}}}")
+    arguments = ("accept", "--hil-env", "rig.yaml", "--out", "kept", "-k", "names_its_profile")
+    done = vanallen(tmp_path, *arguments)
+    assert done.returncode == ExitCode.UNAVAILABLE, done.stdout + done.stderr
+    assert "answers, 7 was expected; is the cable in another board?" in done.stdout
 
 
 @pytest.mark.long
