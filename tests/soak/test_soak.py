@@ -3,11 +3,13 @@
 import json
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from hil.ground.reports import Housekeeping
+from flight_sw.errors import VanAllenError
+from hil.ground.reports import EventReport, Housekeeping
 from tests.soak.vitals import Trend, Vitals, lateness_ms, look, trend
 from tests.system.flown_stack import FlownStack, flown_stack
 
@@ -18,6 +20,7 @@ LOOK_PERIOD_S = 1.0
 HOUSEKEEPING_S = 0.25
 JOB_PERIOD_S = 2.0
 READY_S = 60.0
+LOOKS_MIN = 16
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,8 @@ class _Soak:
         self.pids = stack.pids()
         self.looks: dict[str, list[Vitals]] = {name: [] for name in self.pids}
         self.stamps_s: list[float] = []
-        self.right = self.jobs = 0
+        self.events: Counter[str] = Counter()
+        self.right = self.jobs = self.lost = self.restarts = 0
         self.seconds = 0.0
 
     def run(self, seconds: float) -> None:
@@ -55,17 +59,17 @@ class _Soak:
         look_at_s = job_at_s = start_s
         while (now_s := time.monotonic()) < start_s + seconds:
             if now_s >= look_at_s:
-                look_at_s += LOOK_PERIOD_S
+                look_at_s = max(look_at_s + LOOK_PERIOD_S, now_s)
                 self._look(now_s)
             if now_s >= job_at_s:
-                job_at_s += JOB_PERIOD_S
-                self.jobs += 1
-                self.right += self._stack.job()
+                job_at_s = max(job_at_s + JOB_PERIOD_S, now_s)
+                self._job()
             self._hear(min(look_at_s, job_at_s) - time.monotonic())
         self.seconds = time.monotonic() - start_s
 
     def trends(self) -> dict[str, Trend]:
-        return {name: trend(looks) for name, looks in self.looks.items()}
+        """Of each process since its last start, where that is long enough ago to tell."""
+        return {name: trend(looks) for name, looks in self.looks.items() if len(looks) >= LOOKS_MIN}
 
     def report(self) -> dict[str, object]:
         """For people: everything measured."""
@@ -78,22 +82,38 @@ class _Soak:
             "seconds": round(self.seconds, 1),
             "jobs": self.jobs,
             "jobs_right": self.right,
+            "jobs_lost": self.lost,
+            "restarts": self.restarts,
             "reports": len(self.stamps_s),
             "step_late_ms": {name: round(value, 2) for name, value in late.items()},
             "processes": told,
+            "events": dict(self.events),
         }
 
+    def _job(self) -> None:
+        self.jobs += 1
+        try:
+            self.right += self._stack.job()
+        except VanAllenError:
+            self.lost += 1
+
     def _look(self, now_s: float) -> None:
+        """A process that was started anew is followed from there on."""
         for name, pid in self.pids.items():
             seen = look(pid, now_s)
-            assert seen is not None, f"the {name} ended during the soak"
-            self.looks[name].append(seen)
+            if seen is not None:
+                self.looks[name].append(seen)
+                continue
+            self.restarts += 1
+            self.looks[name].clear()
+            self.pids[name] = self._stack.pids().get(name, pid)
 
     def _hear(self, timeout_s: float) -> None:
-        reports = self._stack.ground.poll(max(0.0, timeout_s))
-        self.stamps_s += [
-            one.time for one in reports if isinstance(one, Housekeeping) and one.structure == 1
-        ]
+        for one in self._stack.ground.poll(max(0.0, timeout_s)):
+            if isinstance(one, Housekeeping) and one.structure == 1:
+                self.stamps_s.append(one.time)
+            elif isinstance(one, EventReport):
+                self.events[one.name if one.name != "board-up" else one.sentence] += 1
 
 
 @pytest.mark.long
@@ -106,15 +126,17 @@ def test_nothing_grows_and_no_descriptor_or_thread_is_left_behind(soaked, figure
     figure("F11.slope_percent_per_day", max(one.slope_percent_per_day for one in trends.values()))
     figure("F11.fd_change", max(one.fd_change for one in trends.values()))
     figure("F11.thread_change", max(one.thread_change for one in trends.values()))
+    assert set(trends) == {"emulator", "controller", "node", "worker"}, soaked.report()
     assert all(one.growth_percent <= 1.0 for one in trends.values()), soaked.report()
     assert all(one.fd_change <= 0 and one.thread_change <= 0 for one in trends.values())
 
 
 @pytest.mark.long
-def test_every_job_of_the_soak_is_answered_rightly(soaked):
-    """The golden twin's bits, each time, by the same worker from first to last."""
+def test_no_answer_of_the_soak_is_wrong_and_few_are_missing(soaked):
+    """The golden twin's bits each time; a job may be lost only with a board that was reset."""
     assert soaked.jobs >= SECONDS / JOB_PERIOD_S / 4
-    assert soaked.right == soaked.jobs
+    assert soaked.right + soaked.lost == soaked.jobs
+    assert soaked.lost <= soaked.restarts
 
 
 @pytest.mark.long

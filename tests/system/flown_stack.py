@@ -67,6 +67,16 @@ class FlownStack:
         sample = self.ground.housekeeping(1)
         return sample is not None and sample.values["mode"] == "NOMINAL"
 
+    def is_safe(self) -> bool:
+        """Whether it says that it waits in SAFE."""
+        sample = self.ground.housekeeping(1)
+        return sample is not None and sample.values["mode"] == "SAFE"
+
+    def lead_out(self) -> None:
+        """Out of SAFE, as an operator would."""
+        self.ground.send("set-mode", mode="NOMINAL").done()
+        self.ground.wait_until(lambda: not self.is_safe(), UP_S)
+
     def job(self, within_s: float = DEADLINE_S) -> bool:
         """One job up and its answer down; whether it is the golden twin's, bit for bit."""
         self.jobs += 1
@@ -90,7 +100,10 @@ class FlownStack:
         since = time.monotonic()
         while (left_s := since + within_s - time.monotonic()) > 0:
             try:
-                if self.ground.wait_until(self.is_up, left_s) and self.job(min(left_s, 10.0)):
+                self.ground.wait_until(lambda: self.is_up() or self.is_safe(), left_s)
+                if self.is_safe():
+                    return None
+                if self.is_up() and self.job(min(left_s, 10.0)):
                     return time.monotonic() - since
             except VanAllenError:
                 continue  # refused while the board boots, or lost with it
