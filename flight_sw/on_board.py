@@ -71,6 +71,7 @@ RECORD_NAMES: tuple[str, ...] = (
     "sequences",
     *StorageService().records(),
     *FileService().records(),
+    "transfers",
     "schedule",
     "schedule-marks",
 )
@@ -332,6 +333,7 @@ class OnBoard:
             self.sequences,
             *self.storage.records().values(),
             *self.files.records().values(),
+            self.transfers,
             self.schedule,
             self.schedule.marks,
         )

@@ -3,7 +3,8 @@
 Shall: deliver a file whole and checked or not at all; close every transfer at both ends under loss;
     stand still while the link is away and then go on; hold a bounded number of transfers and units.
 How verified: tests/flight_sw/services/test_cfdp.py (100 seeds at 5 % and 20 % loss, outages, attacks).
-Off nominal: a restarted receiver asks for all again; a restarted sender's transfers end by silence.
+Off nominal: a restarted receiver asks for all again; a restarted sender may send again under the same
+    number, and a transfer that it does not take up ends by silence.
 Not provided: class 1, file store requests, proxy operations, keep-alive and prompt.
 
 cfdp-py 0.7.0 serves one transfer per object and leaves the rest to its user (CCSDS 727.0-B-5, 4.7.2):
@@ -76,11 +77,15 @@ class FileTransfer:
         self._answers: deque[bytes] = deque(maxlen=ANSWERS_MAX)
         self._ended: list[TransferEnd] = []
 
-    def send(self, slot: int, content: bytes) -> int | None:
-        """Start sending a slot's content; its number, or None while SENDING_MAX are under way."""
+    def send(self, slot: int, content: bytes, number: int | None = None) -> int | None:
+        """Start sending a slot's content; its number, or None while SENDING_MAX are under way.
+
+        With the `number` of a transfer that a restart cut off, the receiver goes on where it stood.
+        """
         if self._count(Sender) >= SENDING_MAX:
             return None
-        number, self._number = self._number % NUMBERS, self._number + 1
+        if number is None:
+            number, self._number = self._number % NUMBERS, self._number + 1
         sender = Sender(self._settings, self._clock, slot, number, content)
         key = (self._settings.local, number)
         self._active[key] = Transfer(key, slot, sender, self._clock.now_s)

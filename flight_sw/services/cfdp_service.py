@@ -3,19 +3,24 @@
 Shall: send a slot's file on request; take a file for an empty slot; stand still while nobody is
     connected; leave the line to housekeeping and commanding first.
 How verified: tests/flight_sw/test_file_transfer.py, through both links in virtual time.
-Off nominal: a transfer that ends otherwise than delivered raises `transfer-failed` with one word.
+Off nominal: a transfer that ends otherwise than delivered raises `transfer-failed` with one word. After
+    a restart, files on their way down are sent again under their numbers; those on their way up are
+    asked for again by what the ground repeats.
 Not provided: names and paths; a file travels as `slot-NN`, and the ground knows what it is.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
+
 from flight_sw.dictionary.reason import Reason
 from flight_sw.services.calls import Call, Handler, Outcome
-from flight_sw.services.cfdp import FileTransfer
+from flight_sw.services.cfdp import NUMBERS, FileTransfer
 from flight_sw.services.cfdp_handlers import TransferSettings
 from flight_sw.services.cfdp_transfer import Outcome as Ending
 from flight_sw.services.cfdp_transfer import TransferEnd
+from flight_sw.services.images import read_image
 from flight_sw.services.report import Report, report
 from flight_sw.services.st05_events import Happening, happening
 
@@ -58,6 +63,20 @@ class TransferService:
         first = boots * NUMBERS_PER_BOOT
         self._transfers = FileTransfer(settings, first, self._accepts)
         self._events: list[Happening] = []
+        self.revision = 0
+        self._going_down: dict[int, int] = {}
+
+    def image(self) -> bytes:
+        """Which slots are on their way down, by number."""
+        return msgspec.msgpack.encode(self._going_down)
+
+    def restore(self, image: bytes) -> None:
+        """Send those again, under their numbers."""
+        for number, slot in read_image(image, dict[int, int]).items():
+            content = self._slots.content_of(slot)
+            if content is not None and 0 <= number < NUMBERS:
+                self._transfers.send(slot, content, number)
+        self._look_down()
 
     def handlers(self) -> Mapping[str, Handler]:
         """Telecommands."""
@@ -85,6 +104,7 @@ class TransferService:
         self._transfers.step(now)
         for end in self._transfers.ended():
             self._finish(end)
+        self._look_down()
 
     def units(self, count: int) -> list[bytes]:
         """At most this many units for the ground."""
@@ -98,6 +118,13 @@ class TransferService:
     def wake_at(self, now: float) -> float:
         """When there is something to send."""
         return self._transfers.wake_at(now)
+
+    def _look_down(self) -> None:
+        listed = self._transfers.listed()
+        going_down = {number: slot for number, slot, receiving in listed if not receiving}
+        if going_down != self._going_down:
+            self._going_down = going_down
+            self.revision += 1
 
     def _accepts(self, slot: int, size: int) -> bool:
         return self._slots.room_for(slot, size) is None

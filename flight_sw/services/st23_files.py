@@ -5,8 +5,8 @@ if its SHA-256 is as announced, and keep it over a restart.
 How verified: tests/flight_sw/services/test_st23_files.py (property over orders, repeats and damage).
 Off nominal: a wrong digest empties the slot (`file-damaged`); a chunk that differs from one taken before
 is refused with NOT_ALLOWED, of wrong length or number with BAD_ARGUMENT. An upload survives link
-outages; a restart empties a slot that is not complete. Chunks wait in the queue of large transfers, so
-commanding goes on; BUSY asks the sender to slow down.
+outages, and a restart as it stood at the last quarter of its chunks. Chunks wait in the queue of large
+transfers, so commanding goes on; BUSY asks the sender to slow down.
 Not provided: names and paths, which do not exist on this wire; editing in place.
 """
 
@@ -17,7 +17,12 @@ from hashlib import sha256
 import msgspec
 
 from flight_sw.dictionary.reason import Reason
-from flight_sw.dictionary.storage_commands import DIGEST_BYTES, FILE_BYTES_MAX, FILE_SLOTS
+from flight_sw.dictionary.storage_commands import (
+    CHUNK_BYTES_MIN,
+    DIGEST_BYTES,
+    FILE_BYTES_MAX,
+    FILE_SLOTS,
+)
 from flight_sw.errors import DecodeError
 from flight_sw.services.calls import Call, Handler, Outcome
 from flight_sw.services.images import read_image
@@ -27,11 +32,19 @@ from flight_sw.services.st05_events import Happening, happening
 TOTAL_BYTES_MAX = 8 * 1024 * 1024  # all slots together
 MISSING_TOLD = 128
 CHUNKS_MAX = 0xFFFF
+KEPT_PARTS = 4  # an upload is stored each time that such a part of it has come
 
 
 class _Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: bytes
     content: bytes
+
+
+class _Partial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    digest: bytes
+    content: bytes
+    chunk_bytes: int
+    missing: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,17 @@ class _Upload:
     chunk_bytes: int
     digest: bytes
     missing: set[int]
+
+    @property
+    def chunks(self) -> int:
+        """Of the whole file."""
+        return -(-len(self.content) // self.chunk_bytes)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether a stored one can be gone on with."""
+        sizes = self.chunk_bytes >= CHUNK_BYTES_MIN and 0 < len(self.content) <= FILE_BYTES_MAX
+        return sizes and self.chunks <= CHUNKS_MAX and self.missing < set(range(self.chunks))
 
 
 class FileSlot:
@@ -61,15 +85,35 @@ class FileSlot:
         self.revision += 1
 
     def image(self) -> bytes:
-        """The whole file, or nothing."""
+        """The whole file, what has come of one, or nothing."""
+        upload = self.upload
+        if upload is not None:
+            part = bytes(upload.content), upload.chunk_bytes, upload.missing
+            return msgspec.msgpack.encode(_Partial(upload.digest, *part))
         if self.content is None:
             return b""
         return msgspec.msgpack.encode(_Image(sha256(self.content).digest(), self.content))
 
     def restore(self, image: bytes) -> None:
-        """Take a stored file over, if it still has its digest."""
+        """Take a stored file over, if it still has its digest, or what had come of one."""
         if not image:
             return
+        try:
+            part = read_image(image, _Partial)
+        except DecodeError:
+            self._restore_whole(image)
+            return
+        upload = _Upload(bytearray(part.content), part.chunk_bytes, part.digest, part.missing)
+        if not upload.is_sound:
+            raise DecodeError("an upload that cannot be")
+        self.upload = upload
+
+    def abandon(self) -> None:
+        """Give an upload up."""
+        self.upload = None
+        self.revision += 1
+
+    def _restore_whole(self, image: bytes) -> None:
         saved = read_image(image, _Image)
         if sha256(saved.content).digest() != saved.digest or len(saved.content) > FILE_BYTES_MAX:
             raise DecodeError("digest wrong")
@@ -161,11 +205,15 @@ class FileService:
             return None if same else Reason.NOT_ALLOWED
         upload.content[start : start + expected] = data
         upload.missing.discard(chunk)
+        came = upload.chunks - len(upload.missing)
+        slot.revision += (
+            came * KEPT_PARTS // upload.chunks > (came - 1) * KEPT_PARTS // upload.chunks
+        )
         return None if upload.missing else self._finish(number, slot, upload)
 
     def _finish(self, number: int, slot: FileSlot, upload: _Upload) -> Outcome:
         if sha256(upload.content).digest() != upload.digest:
-            slot.upload = None
+            slot.abandon()
             self._events.append(happening("file-damaged", slot=number))
             return Reason.BAD_DIGEST
         slot.put(bytes(upload.content))
@@ -183,7 +231,7 @@ class FileService:
         slot = self.slots[call.number("slot")]
         if slot.upload is None:
             return Reason.NO_SUCH_ENTRY
-        slot.upload = None
+        slot.abandon()
         return None
 
     def _state(self, number: int) -> Report:

@@ -120,3 +120,25 @@ def test_a_download_survives_an_outage() -> None:
     stack.away = False
     stack.run(20)
     assert stack.ended[-1].content == content
+
+
+def test_a_download_goes_on_after_a_restart_of_the_payload() -> None:
+    """Cut off half way, the file is sent again under its number and arrives whole, once."""
+    stack = flown()
+    content = random.Random(3).randbytes(60_000)
+    stack.controller._services.files.put(SLOT, content)
+    stack.run(0.5)
+    stack.send("send-file", slot=SLOT)
+    while not _received(stack) > 20_000:
+        stack.run(0.02)
+    stack.reboot()
+    stack.run(20.0)
+    assert [(end.outcome, end.content) for end in stack.ended] == [(Outcome.DELIVERED, content)]
+    assert stack.controller._services.transfers.under_way == 0
+
+
+def _received(stack: FileStack) -> int:
+    """Bytes of the files on their way down."""
+    numbers = [number for number, _, receiving in stack.files.listed() if receiving]
+    progress = [stack.files.progress(number, receiving=True) for number in numbers]
+    return sum(one[0] for one in progress if one)

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.storage_commands import FILE_BYTES_MAX
 from flight_sw.errors import DecodeError
-from flight_sw.services.st23_files import TOTAL_BYTES_MAX, FileService, FileSlot
+from flight_sw.services.st23_files import KEPT_PARTS, TOTAL_BYTES_MAX, FileService, FileSlot
 
 CHUNK = 64
 
@@ -97,7 +98,7 @@ def test_slots_are_bounded(ask):
 
 
 def test_file_survives_a_restart_and_can_be_deleted(ask, read):
-    """The record holds the whole file; an unfinished upload is not kept."""
+    """The record holds the whole file, and nothing once it is deleted."""
     service = FileService()
     begin(ask, service, b"content")
     write(ask, service, b"content", 0)
@@ -107,8 +108,71 @@ def test_file_survives_a_restart_and_can_be_deleted(ask, read):
     assert ask(service, "delete-file", slot=1) is None
     assert ask(service, "delete-file", slot=1) is Reason.NO_SUCH_ENTRY
     assert state(ask, read, service) == ("EMPTY", [])
-    begin(ask, service, bytes(100))
     assert service.records()["file-1"].image() == b""
+
+
+@settings(max_examples=30)
+@given(data=st.data(), content=st.binary(min_size=1, max_size=2000))
+def test_an_upload_goes_on_after_a_restart(ask, read, data, content):
+    """What had come at the last quarter is there, what is missing is told, and the rest completes it."""
+    service = FileService()
+    begin(ask, service, content)
+    chunks = -(-len(content) // CHUNK)
+    order = data.draw(st.permutations(range(chunks)))
+    cut = data.draw(st.integers(0, chunks - 1))
+    stored, revision = b"", service.slots[1].revision
+    for chunk in order[:cut]:
+        write(ask, service, content, chunk)
+        if service.slots[1].revision != revision:
+            revision, stored = service.slots[1].revision, service.slots[1].image()
+    again = FileService()
+    again.slots[1].restore(stored)
+    if not stored:
+        assert state(ask, read, again) == ("EMPTY", [])
+        begin(ask, again, content)
+    _, missing = state(ask, read, again)
+    assert len(missing) <= chunks - cut + -(-chunks // KEPT_PARTS)
+    for chunk in missing:
+        assert write(ask, again, content, chunk) is None
+    assert again.slots[1].content == content
+
+
+def test_an_upload_that_is_given_up_is_not_found_again(ask):
+    """Neither after `abort-file` nor after a wrong digest does a restart bring it back."""
+    for end in ("abort", "digest"):
+        service = FileService()
+        slot = service.slots[1]
+        begin(ask, service, bytes(2 * CHUNK), digest=bytes(32))
+        write(ask, service, bytes(2 * CHUNK), 0)
+        assert slot.image() != b""
+        revision = slot.revision
+        if end == "abort":
+            ask(service, "abort-file", slot=1)
+        else:
+            write(ask, service, bytes(2 * CHUNK), 1)
+        assert slot.image() == b""
+        assert slot.revision > revision
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"chunk_bytes": 0},
+        {"chunk_bytes": 1},
+        {"missing": [9]},
+        {"missing": [0, 1, 2, 3]},
+        {"content": b""},
+        {"content": bytes(FILE_BYTES_MAX + 1)},
+    ],
+)
+def test_a_stored_upload_that_cannot_be_is_refused(part):
+    """A DecodeError, and the slot stays empty."""
+    good = {"digest": bytes(32), "content": bytes(200), "chunk_bytes": CHUNK, "missing": [1]}
+    FileSlot().restore(msgspec.msgpack.encode(good))
+    slot = FileSlot()
+    with pytest.raises(DecodeError):
+        slot.restore(msgspec.msgpack.encode(good | part))
+    assert slot.size == 0
 
 
 def test_damaged_record_is_not_taken_for_a_file():
