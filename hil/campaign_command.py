@@ -131,3 +131,27 @@ def classes(as_json: Json = False) -> None:
             f"{row['class']:<15} {row['what']} · told ≤ {row['detect_s']:g} s, "
             f"well ≤ {row['recover_s']:g} s"
         )
+
+
+@campaign_app.command("canaries")
+def canaries(
+    name: Annotated[str, typer.Argument(help="One of them; else all.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Fly builds with one protection taken out: their campaigns must find failures, or exit code 1."""
+    from hil.campaign.canaries import CANARIES, run_canaries
+
+    names = [canary.name for canary in CANARIES]
+    if name and name not in names:
+        raise UserError(f"{name}: no such canary; one of: {', '.join(names)}")
+
+    def show(row: dict[str, Any]) -> None:
+        if not as_json:
+            word = "caught" if row["caught"] else "NOT CAUGHT"
+            found = f"{row['failures']} of {row['faults']} faults of {row['class']} failed"
+            typer.echo(f"{row['canary']:<15} {word}: {found} ({row['what']})")
+
+    rows = run_canaries(show, name)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+    raise typer.Exit(0 if all(row["caught"] for row in rows) else 1)

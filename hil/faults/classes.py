@@ -39,6 +39,7 @@ class FaultClass(StrEnum):
     PAIR = "pair"
     ACTIVATION = "activation"
     LINK = "link"
+    FORGERY = "forgery"
 
 
 @unique
@@ -268,8 +269,8 @@ CATALOG: dict[FaultClass, ClassEntry] = {
     FC.SENSOR: ClassEntry(
         18,
         "the temperature sensor stuck or dead",
-        ("dead", "garbage", "stuck"),
-        "age of the last believable reading; a reading that never moves",
+        ("dead", "garbage", "stuck", "sensor-hang"),
+        "age of the last believable reading; a board without readings starves its watchdog",
         "one step down at a time, never up; released when it returns",
         10.0,
         15.0,
@@ -346,5 +347,15 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         10.0,
         20.0,
         ci=6,
+    ),
+    FC.FORGERY: ClassEntry(
+        None,
+        "a frame that was held back on its way up, changed in one bit, and its checksum made right",
+        ("forged",),
+        "MAC of each frame",
+        "refused, counted, told at a limited rate",
+        3.0,
+        3.0,
+        ci=24,
     ),
 }

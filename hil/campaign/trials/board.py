@@ -14,7 +14,7 @@ from flight_sw.board_models import BoardModel, region_name
 from flight_sw.inference.bundle import Part, parts_of
 from flight_sw.inference.live_files import map_weights, stage
 from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, read_manifest
-from flight_sw.node import BoardFacts, Readings
+from flight_sw.node import BoardFacts, NodeInputs, NodeOutputs, Readings
 from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
 from hil.campaign.trials.kit import SLOT, StackKit
 from hil.simulation.board import PlacelessNode, VirtualBoard
@@ -23,6 +23,18 @@ BOOT_S = 2.0  # of the emulated board; the profile waits 5 s
 NODE_RESTART_S = 1.0  # by the service manager
 
 Sensor = Callable[[float, float | None], float | None]
+
+
+class FedNode(PlacelessNode):
+    """The node, and whether it asks to have its watchdog fed."""
+
+    feeds = True
+
+    def step(self, now: float, inputs: NodeInputs) -> tuple[NodeOutputs, float]:
+        """See Node."""
+        outputs, wake_at = super().step(now, inputs)
+        self.feeds = outputs.feed_watchdog
+        return outputs, wake_at
 
 
 class TrialBoard(VirtualBoard):
@@ -38,6 +50,8 @@ class TrialBoard(VirtualBoard):
         self.sensor: Sensor | None = None
         self.sticky = False
         self.load_cores = 0.0
+        self.sensor_hangs = False
+        self._fed_s = 0.0
         self.models: tuple[BoardModel, ...] = ()
         self._kit = kit
         self._live = kit.parts.memory / memory_name
@@ -49,8 +63,12 @@ class TrialBoard(VirtualBoard):
         super().switch(now_s, on=on)
 
     def step(self, now_s: float) -> tuple[bytes, float]:
-        """One step; other work on the board's cores comes on top."""
+        """One step; other work on the cores comes on top, and a watchdog that starves bites."""
         out = super().step(now_s)
+        if not isinstance(self.node, FedNode) or self.node.feeds:
+            self._fed_s = now_s
+        elif now_s - self._fed_s > self._parts.profile.watchdog.timeout_s:
+            self.reset(now_s)
         self.physics.busy_cores = max(self.physics.busy_cores, self.load_cores)
         return out
 
@@ -71,13 +89,15 @@ class TrialBoard(VirtualBoard):
 
     def _boot(self) -> None:
         self._boot_due_s = None
+        self.sensor_hangs = False
+        self._fed_s = self.physics.now_s
         self.boots += 1
         shutil.rmtree(self._live, ignore_errors=True)
         stored = self._store.directory(SLOT)
         directories = parts_of(stored, read_manifest(stored))
         self.models = tuple(self._stage(part, directories[part]) for part in self._kit.staged)
         facts = BoardFacts("virtual", self.boots, int(self._sessions.integers(1, 2**32)))
-        self.node = PlacelessNode(self._parts.profile, self.models, facts)
+        self.node = FedNode(self._parts.profile, self.models, facts)
         self.physics.limit_mhz = float(self._parts.profile.frequency.levels_mhz[-1])
 
     def _stage(self, part: Part, stored: Path) -> BoardModel:
@@ -92,6 +112,8 @@ class TrialBoard(VirtualBoard):
 
     def _readings(self, now_s: float) -> Readings | None:
         readings = super()._readings(now_s)
+        if self.sensor_hangs:
+            return None
         if readings is None or self.sensor is None:
             return readings
         return replace(readings, temp_c=self.sensor(now_s, readings.temp_c))

@@ -12,6 +12,7 @@ from typing import Final
 
 from hil.campaign.residue import name_of
 from hil.campaign.trials.boots import boot_loop, both_slots, hot_mount, profile_flip
+from hil.campaign.trials.forgery import forged
 from hil.campaign.trials.stack import TrialStack
 from hil.campaign.trials.strike import Strike, between, until
 from hil.faults.catalog import Fault, FaultKind
@@ -220,6 +221,24 @@ def _sensor(stack: TrialStack, one: Strike) -> str:
     return until(stack, one, between(5.0, 15.0, one.span), lambda: setattr(board, "sensor", None))
 
 
+def _sensor_hang(stack: TrialStack, one: Strike) -> str:
+    """The sensor's bus hangs, nothing is read at all, until the board starts anew."""
+    board = stack.board
+    if not board.running:
+        return "board not running"
+    board.sensor_hangs, boots = True, board.boots
+    one.ends_s = float("inf")
+
+    def look(now: float) -> None:
+        if board.boots != boots or one.ends_s != float("inf"):
+            one.ends_s = min(one.ends_s, now)
+        else:
+            stack.timeline.call(now + 0.1, "sensor", look)
+
+    look(one.at_s)
+    return ""
+
+
 def _storage(stack: TrialStack, one: Strike) -> str:
     stack.storage.refuses = one.variant
     stack.order("set-parameter", parameter="event_rate", value=20 + int(one.level * 10))
@@ -287,6 +306,8 @@ STRIKES: Final[Mapping[str, Callable[[TrialStack, Strike], str]]] = {
     "dead": _sensor,
     "garbage": _sensor,
     "stuck": _sensor,
+    "sensor-hang": _sensor_hang,
+    "forged": forged,
     "full": _storage,
     "read-only": _storage,
     "gone": _storage,

@@ -48,6 +48,7 @@ class Notes:
     not_accepted: int = 0
     alive: int = 0
     housekeeping: dict[str, Any] = field(default_factory=dict)
+    crash: str = ""  # of the controller, by itself
     rose_blind: bool = False  # the clock went up while no temperature could be believed
 
 
@@ -268,7 +269,13 @@ class TrialStack(Mission):
             stored=self._stored,
             saved=self._saved,
         )
-        outputs, wake_at = self._controller.step(now, inputs)
+        try:
+            outputs, wake_at = self._controller.step(now, inputs)
+        except Exception as error:  # noqa: BLE001  whatever it is, a process would have died of it
+            self.notes.crash = self.notes.crash or f"{type(error).__name__}: {error}"
+            self.kill_controller()
+            self.restart_controller()
+            return
         self._saved = self._records.save(outputs.records)
         self._stored = self._store_counters(outputs.counters)
         self._note(now, b"S", outputs.space)

@@ -54,8 +54,12 @@ TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "both-slots": ("booted",),
     "boot-loop": ("boot-plan",),
     "hot-mount": ("throttled", "too-hot"),
+    "sensor-hang": ("throttled-blind", "board-silent", "board-up"),
+    "forged": ("frames-refused",),
 }
-_MAY_BE_QUIET: Final = frozenset({"vote-same-bit", "stuck-bit", "line-cut", "dip", "gone"})
+_MAY_BE_QUIET: Final = frozenset(
+    {"vote-same-bit", "stuck-bit", "line-cut", "dip", "gone", "hot-mount"}
+)
 MUST_BE_TOLD: Final = frozenset(TOLD_BY) - _MAY_BE_QUIET
 # The controller itself may be down meanwhile, or its link cut: told once that is over.
 UNHEARD: Final = frozenset(
@@ -104,6 +108,8 @@ def _word(seen: Seen, entry: ClassEntry, protection: Protection) -> Word:
     broken = _broken_promise(seen)
     if broken:
         return Outcome.SILENT, broken, None
+    if seen.notes.crash:
+        return Outcome.DEAD, f"the controller died: {seen.notes.crash}", None
     if not seen.answers_ping:
         return Outcome.DEAD, "the payload does not answer", None
     if protection is Protection.NONE and seen.settled_s is not None:
