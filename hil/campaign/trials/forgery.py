@@ -1,6 +1,6 @@
 """An attacker on the uplink: holds a frame back, changes one bit of its command, sends it on.
 
-Encryption alone would not stop him: a flipped bit of the cipher text is a flipped bit of the command, and
+Encryption alone would not stop him: a flipped bit of the cipher text is one of the command, and
 both checksums can be made right without the key. Only the MAC knows.
 """
 
