@@ -80,6 +80,11 @@ class BoardModels:
         """Whether the part was proven when it was last loaded."""
         return self.proven(self._told.get(number))
 
+    def is_tested(self, number: int) -> bool:
+        """Whether a known answer says something of the part: it was proven, or is all there is."""
+        told = self._told.get(number)
+        return self.proven(told) or (isinstance(told, Loaded) and told.kept != "scrubbed")
+
     def settle(self, news: Loaded | LoadFailed) -> list[m.Message]:
         """Note how a load ended; what to tell once every part of the slot has been tried."""
         self._told[news.slot] = news
@@ -106,6 +111,7 @@ class BoardModels:
             digest=model.digest,
             classes=tuple(c.value for c in Protection if self._offers(slot, c)),
             is_text=plain.is_text,
+            kept=plain.kept,
         )
         return [self.ready[slot]]
 

@@ -35,7 +35,7 @@ class BoardSelfTest:
         number = numbers[self._turn % len(numbers)]
         self._turn += 1
         self._due_s = now + self._period_s
-        if self._models.was_proven(number):
+        if self._models.is_tested(number):
             self._worker.self_test(number, now)
 
     def take(self, told: SelfTested, *, weights_were_hit: bool) -> None:

@@ -71,7 +71,7 @@ class _NodeRunner:
         self._period_s = profile.heartbeat.period_s
         self._port = ReopeningPort.serial(options.port, profile.serial.baud, self._clock)
         self._port.check()
-        self._worker = WorkerProcess(("--memory-mib", str(WORKER_MEMORY_MIB)))
+        self._worker = WorkerProcess(_worker_arguments(profile))
         self._zone = ThermalZone(root, profile.thermal.zone)
         self._rail = HwmonRail(root, profile.power.rail)
         self._frequency = CpuFrequency(root)
@@ -188,6 +188,12 @@ def _check_identity(profile: Profile, root: Path) -> str:
             f"{profile.name} is for {', '.join(profile.identity.compatible)}; take its own profile"
         )
     return identity.serial_number
+
+
+def _worker_arguments(profile: Profile) -> tuple[str, ...]:
+    provider = profile.inference.provider
+    limit = () if provider != "cpu" else ("--memory-mib", str(WORKER_MEMORY_MIB))
+    return (*limit, "--provider", provider)  # a GPU's driver reserves far more than it uses
 
 
 def _frequency_control(profile: Profile, root: Path) -> FrequencyControl:

@@ -152,6 +152,8 @@ class Inference(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ping_timeout_s: Positive
     start_timeout_s: Positive = 15.0  # first import of onnxruntime on a small board
     self_test_s: Positive = 10.0  # between two known-answer tests of the models
+    # CUDA and TensorRT serve without protection: see flight_sw.inference.provider.
+    provider: Literal["cpu", "cuda", "tensorrt"] = "cpu"
     load_timeout_s: Positive = 60.0  # a 0.6 B language model takes 34 s to prove
 
 

@@ -32,6 +32,9 @@ def compile_command(
     out: Annotated[Path | None, typer.Option(help="Folder to make; else NAME.compiled.")] = None,
     calibrate: Calibrate = None,
     vote: Vote = False,
+    device: Annotated[
+        bool, typer.Option("--device", help="For a board with inference.provider: cuda.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compile a model for this machine, with guards where calibration inputs are given."""
@@ -44,6 +47,11 @@ def compile_command(
     source = find_model(model)
     target = out or Path(f"{source.stem}.compiled")
     _check_target(target)
+    if device:
+        if calibrate or vote:
+            raise ModelError("--device: nothing is protected there; leave --calibrate and --vote")
+        _compile_for_device(source, target, as_json=as_json)
+        return
     inputs = _calibration(source, calibrate) if calibrate else ()
     guarding = Guarding(inputs, is_voted=vote)
     manifest, report = compile_bundle(source, target, crc32c, guarding)
@@ -161,6 +169,18 @@ def upload_command(
         upload(ground, data, Upload(slot, file, within, keep), say)
     if as_json:
         typer.echo(json.dumps({"slot": slot, "bytes": len(data), "kept": keep, "steps": lines}))
+
+
+def _compile_for_device(source: Path, target: Path, *, as_json: bool) -> None:
+    from flight_sw.inference.compile import compile_for_device
+    from flight_sw.radiation.native import crc32c
+
+    manifest = compile_for_device(source, target, crc32c)
+    size, digest = manifest.total_bytes, manifest.digest.hex()
+    if as_json:
+        typer.echo(json.dumps({"folder": str(target), "digest": digest, "proofs": None}))
+        return
+    typer.echo(f"{target}: {size} bytes of weights; proven live by the board when it loads them")
 
 
 def _check_target(target: Path) -> None:

@@ -151,6 +151,7 @@ class ModelReady(Message, frozen=True):
     digest: Text
     classes: tuple[Protection, ...]
     is_text: bool = False
+    kept: Literal["scrubbed", "proven only", "engine: canary only"] = "scrubbed"
 
 
 class ModelRefused(Message, frozen=True):

@@ -33,6 +33,7 @@ REGION = (
     Field("length", Kind.U32, unit="B"),
 )
 
+KEPT = ("scrubbed", "proven only", "engine: canary only")
 MODEL = (
     Field("slot", Kind.U8),
     Field("name", Kind.TEXT),
@@ -42,6 +43,7 @@ MODEL = (
     Field("input_bytes", Kind.U32, unit="B"),
     Field("output_bytes", Kind.U32, "0: a language model, which answers in words", "B"),
     Field("digest", Kind.TEXT, "first 16 hex digits of the model's SHA-256"),
+    Field("kept", Kind.ENUM, "how its weights are kept right", choices=KEPT),
 )
 
 RESULT = (

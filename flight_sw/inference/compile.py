@@ -18,7 +18,7 @@ import onnxruntime as ort
 from flight_sw.errors import ModelError
 from flight_sw.inference.describe import ModelDescription, describe_model
 from flight_sw.inference.int8 import shift_file
-from flight_sw.inference.layout import lay_out
+from flight_sw.inference.layout import lay_out, weight_specs
 from flight_sw.inference.load import load_live
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
@@ -42,6 +42,10 @@ class _Form(Enum):
     PACKED = "packed"  # saved packed blobs
     SHIFTED = "shifted"  # the same, after making 8-bit convolutions use a kernel that saves them
     PLAIN = "plain"  # packing off
+    DEVICE = "device"  # for a GPU: without what only the processor's kernels know
+
+
+_LEVELS = {_Form.DEVICE: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,19 @@ def compile_model(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
     with the model: not ONNX, dynamic shapes, operators that this onnxruntime does not have.
     """
     return compile_described(describe_model(source), out_dir, page_crc, source.stem)
+
+
+def compile_for_device(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
+    """As `compile_model`, for a device that may not be here: the proof comes at its first load."""
+    task = _Task(describe_model(source), page_crc, source.stem)
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".compiling-") as temporary:
+        directory = Path(temporary) / "fresh"
+        manifest = _compile_as(task, directory, _Form.DEVICE)
+        if manifest is None:
+            raise ModelError(f"{source}: cannot be compiled for a device")
+        put(directory, out_dir, Path(temporary) / "old")
+    return manifest
 
 
 def compile_described(
@@ -82,7 +99,7 @@ def put(fresh: Path, directory: Path, aside: Path) -> None:
 def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:
     """The first form that is protectable, fastest first; else the one of highest coverage."""
     tried: list[tuple[float, Path, Manifest]] = []
-    for form in _Form:
+    for form in (_Form.PACKED, _Form.SHIFTED, _Form.PLAIN):
         directory = folder / form.value
         manifest = _compile_as(task, directory, form)
         if manifest is None:
@@ -105,8 +122,9 @@ def _compile_as(task: _Task, directory: Path, form: _Form) -> Manifest | None:
         source = directory.with_suffix(".onnx")
         if not shift_file(task.description.path, source):
             return None
-    is_prepacked = form is not _Form.PLAIN
-    _optimise(source, graph_path, is_prepacked=is_prepacked)
+    is_prepacked = form in (_Form.PACKED, _Form.SHIFTED)
+    level = _LEVELS.get(form, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    _optimise(source, graph_path, level, is_prepacked=is_prepacked)
     proto = onnx.load(str(graph_path), load_external_data=False)
     weights_path = directory / WEIGHTS_FILE
     saved = weights_path.read_bytes() if weights_path.exists() else b""
@@ -132,13 +150,16 @@ def _compile_as(task: _Task, directory: Path, form: _Form) -> Manifest | None:
         total_bytes=len(weights),
         inline_bytes=layout.inline_bytes,
         prepacked=is_prepacked,
+        device_tensors=weight_specs(proto) if form is _Form.DEVICE else (),
     )
     write_manifest(directory, manifest)
     return manifest
 
 
-def _optimise(source: Path, graph_path: Path, *, is_prepacked: bool) -> None:
-    options = session_options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+def _optimise(
+    source: Path, graph_path: Path, level: ort.GraphOptimizationLevel, *, is_prepacked: bool
+) -> None:
+    options = session_options(level)
     options.optimized_model_filepath = str(graph_path)
     prefix = "session.optimized_model_external_initializers"
     options.add_session_config_entry(f"{prefix}_file_name", WEIGHTS_FILE)

@@ -11,6 +11,7 @@ from typing import Any
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Blob, BlobKind
+from flight_sw.inference.worker_messages import TensorSpec
 
 # ONNX shape inference refuses external data for what looks like a shape: these go back into the
 # graph.
@@ -63,6 +64,22 @@ def lay_out(proto: Any, saved: bytes) -> Layout:
         offset = layout.place(tensor.name, data, kind)
         _set_external(tensor, {"offset": str(offset), "length": str(len(data)), **new_packed})
     return layout
+
+
+def weight_specs(proto: Any) -> tuple[TensorSpec, ...]:
+    """Name, type and shape of every weight of a laid-out graph that lies in the weights file.
+
+    Types that numpy does not have (bfloat16, 4 bits) are left out: they stay onnxruntime's own, and the
+    proof will count them as dead.
+    """
+    import onnx
+
+    specs = []
+    for tensor in proto.graph.initializer:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        if tensor.external_data and dtype.kind in "fiub" and dtype.isbuiltin:
+            specs.append(TensorSpec(tensor.name, str(dtype), tuple(tensor.dims)))
+    return tuple(specs)
 
 
 def _place_packed(

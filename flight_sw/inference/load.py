@@ -15,6 +15,7 @@ from flight_sw.inference.manifest import (
     GRAPH_FILE,
     RESIDUAL_OUTPUT,
     WEIGHTS_FILE,
+    Blob,
     Manifest,
     cpu_fingerprint,
 )
@@ -37,6 +38,9 @@ class LiveModel:
     def session(self) -> ort.InferenceSession:
         """For whoever binds inputs and outputs by himself."""
         return self._session
+
+    def sync(self, blob: Blob) -> None:
+        """Nothing to do after a write: the kernels read the view itself."""
 
     def run(self, inputs: list[Tensor]) -> list[Tensor]:
         """All outputs for these inputs, in declared order."""

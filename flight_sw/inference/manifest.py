@@ -77,6 +77,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int = FORMAT
     copies: int = 1  # independent copies of the weights that a board maps, for voting
     text: TextFacts | None = None  # of a language model
+    device_tensors: tuple[TensorSpec, ...] = ()  # of a graph for a device: its weights by name
 
     @property
     def digest(self) -> bytes:

@@ -8,11 +8,13 @@ nothing short of this shows it.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from flight_sw.inference.load import LiveModel, split_off_kib
-from flight_sw.inference.manifest import Blob, BlobKind
+from flight_sw.inference.live_files import LiveBytes
+from flight_sw.inference.load import split_off_kib
+from flight_sw.inference.manifest import Blob, BlobKind, Manifest
 from flight_sw.inference.runtime import RUNTIME_ERRORS
 from flight_sw.inference.tensors import Tensor, pack
 from flight_sw.inference.worker_messages import TensorSpec
@@ -42,7 +44,25 @@ class Proof:
         return self.coverage >= MIN_COVERAGE and self.split_off_kib == 0
 
 
-def prove(model: LiveModel, live_dir: Path) -> Proof:
+UNPROVEN = Proof(0.0, 0, 0, (), 0)  # where nothing can be shown
+
+
+class Provable(Protocol):
+    """A loaded model, wherever it computes."""
+
+    manifest: Manifest
+    view: LiveBytes
+
+    def run(self, inputs: list[Tensor]) -> list[Tensor]:
+        """All outputs for these inputs."""
+        ...
+
+    def sync(self, blob: Blob) -> None:
+        """Bring what the view holds to where the kernels read."""
+        ...
+
+
+def prove(model: Provable, live_dir: Path) -> Proof:
     """Flip and run for every blob, restore, run again; nobody else may write to the weights
     meanwhile.
 
@@ -93,23 +113,25 @@ def _proof_input(spec: TensorSpec, index: int, rng: np.random.Generator) -> Tens
     return rng.integers(0, _INT_INPUTS[index % len(_INT_INPUTS)], spec.shape).astype(dtype)
 
 
-def _is_live(model: LiveModel, blob: Blob, inputs: list[list[Tensor]], golden: list[bytes]) -> bool:
+def _is_live(model: Provable, blob: Blob, inputs: list[list[Tensor]], golden: list[bytes]) -> bool:
     region = model.view[blob.offset : blob.offset + blob.length]
     # Copies that a packed blob replaces are dead as a rule: one try, not eight.
     tries = 1 if blob.kind is BlobKind.SOURCE else len(inputs)
     for pattern in PATTERNS[:tries]:
         for tensors, expected in zip(inputs[:tries], golden[:tries], strict=True):
             region ^= pattern
+            model.sync(blob)
             try:
                 has_changed = _output(model, tensors) != expected
             finally:
                 region ^= pattern
+                model.sync(blob)
             if has_changed:
                 return True
     return False
 
 
-def _output(model: LiveModel, tensors: list[Tensor]) -> bytes | None:
+def _output(model: Provable, tensors: list[Tensor]) -> bytes | None:
     try:
         return pack(model.run(tensors))
     except RUNTIME_ERRORS:  # a damaged constant may well be refused: it was read

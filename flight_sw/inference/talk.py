@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from flight_sw.inference.device_load import DeviceModel
 from flight_sw.inference.load import LiveModel
 from flight_sw.inference.question import AskInput
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
@@ -26,7 +27,7 @@ _ENDS: dict[Ended, EndWord] = {
 TalkReply = PieceMessage | Done | Failed
 
 
-def speaker(model: LiveModel, live_dir: Path) -> TextModel | None:
+def speaker(model: LiveModel | DeviceModel, live_dir: Path) -> TextModel | None:
     """What speaks with the live weights; None for a model of tensors."""
     facts = model.manifest.text
     return TextModel(live_dir, model.session, frozenset(facts.ends)) if facts else None

@@ -22,10 +22,12 @@ import numpy as np
 import onnxruntime as ort
 
 from flight_sw.errors import DecodeError, ModelError
+from flight_sw.inference.device_load import DeviceModel, load_on
 from flight_sw.inference.live_files import LoadError
-from flight_sw.inference.load import LiveModel, load_live, split_off_kib, split_residual
+from flight_sw.inference.load import LiveModel, split_off_kib, split_residual
 from flight_sw.inference.manifest import read_manifest
-from flight_sw.inference.prove import proof_inputs, prove
+from flight_sw.inference.prove import UNPROVEN, proof_inputs, prove
+from flight_sw.inference.provider import KEPT, Provider
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
 from flight_sw.inference.talk import TalkTurns, speaker
 from flight_sw.inference.tensors import Tensor, pack, unpack
@@ -66,6 +68,8 @@ def main() -> int:
     """Answer requests until stdin closes; 0 at the end of input, 1 if the pipe carries rubbish."""
     parser = argparse.ArgumentParser(description="inference worker; started by the node")
     parser.add_argument("--memory-mib", type=int, help="limit of this process' private memory")
+    names = [provider.value for provider in Provider]
+    parser.add_argument("--provider", choices=names, default="cpu", help="who computes")
     arguments = parser.parse_args()
     if arguments.memory_mib is not None:
         limit = arguments.memory_mib << 20
@@ -74,7 +78,7 @@ def main() -> int:
         return 0
     replies = _claim_stdout()
     try:
-        return _serve(Worker(), replies)
+        return _serve(Worker(Provider(arguments.provider)), replies)
     except BrokenPipeError:
         return 0
 
@@ -82,8 +86,9 @@ def main() -> int:
 class Worker:
     """Slots with live models; one request in, one reply out."""
 
-    def __init__(self) -> None:
-        self._models: dict[int, LiveModel] = {}
+    def __init__(self, provider: Provider = Provider.CPU) -> None:
+        self._provider = provider
+        self._models: dict[int, LiveModel | DeviceModel] = {}
         self._known: dict[int, tuple[list[Tensor], bytes, Path]] = {}
         self._speakers: dict[int, TextModel] = {}
         self._talk: TalkTurns | None = None
@@ -150,8 +155,10 @@ class Worker:
             )
         live_dir = Path(request.model_dir)
         try:
-            model = load_live(live_dir)
-            proof = prove(model, live_dir)
+            model = load_on(self._provider, live_dir)
+            # A TensorRT engine holds weights of its own: there is nothing of ours to turn over.
+            is_engine = self._provider is Provider.TENSORRT
+            proof = UNPROVEN if is_engine else prove(model, live_dir)
             known_input = proof_inputs(model.manifest.inputs)[0]
             known_answer = pack(model.run(known_input))
             voice = speaker(model, live_dir)
@@ -174,7 +181,8 @@ class Worker:
             outputs=model.manifest.answer_outputs,
             private_dirty_kib=proof.split_off_kib,
             onnxruntime=ort.__version__,
-            protectable=proof.protectable,
+            protectable=proof.protectable and self._provider is Provider.CPU,
+            kept=KEPT[self._provider],
             dead=proof.dead[:MAX_DEAD_NAMES],
             is_text=voice is not None,
         )
@@ -187,6 +195,8 @@ class Worker:
         inputs, expected, live_dir = self._known[request.slot]
         try:
             is_same = pack(model.run(inputs)) == expected
+            if isinstance(model, DeviceModel):
+                is_same = is_same and not model.damaged()
         except RUNTIME_ERRORS:
             is_same = False
         return SelfTested(request.slot, is_same, split_off_kib(live_dir))

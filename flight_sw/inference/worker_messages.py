@@ -146,6 +146,9 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     n: int
 
 
+# How weights are kept right: pages that are scrubbed; device buffers that were only proven live; an
+# engine with weights of its own, of which a known answer is all there is.
+Kept = Literal["scrubbed", "proven only", "engine: canary only"]
 EndWord = Literal["", "end", "tokens", "deadline"]
 
 
@@ -173,6 +176,7 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     protectable: bool
     dead: tuple[str, ...] = ()
     is_text: bool = False
+    kept: Kept = "scrubbed"
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):

@@ -85,4 +85,5 @@ def model_report(model: m.ModelReady) -> Report:
         input_bytes=model.input_bytes,
         output_bytes=model.output_bytes,
         digest=model.digest[:16],
+        kept=model.kept,
     )

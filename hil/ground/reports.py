@@ -126,6 +126,7 @@ class ModelReport:
     input_bytes: int
     output_bytes: int
     digest: str
+    kept: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.bundle import Part, parts_of, verify_bundle
+from flight_sw.inference.manifest import read_manifest
 from hil.__main__ import app
 from hil.applications.models import find_model, shipped_models
 from hil.model_proof import ModelProof, prove_model
@@ -109,3 +110,15 @@ def test_show_tells_inputs_and_operators(as_json):
     assert done.exit_code == 0, done.output
     assert "scene" in done.output
     assert "Conv" in done.output
+
+
+def test_a_model_for_a_device_is_compiled_without_a_proof_here(tmp_path):
+    """Whoever has the device proves it at the first load; guards are refused: nothing scrubs there."""
+    out = tmp_path / "device"
+    line = ["model", "compile", "telemetry-anomaly", "--device", "--out", str(out)]
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 0, done.output
+    assert "proven live by the board" in done.output
+    assert read_manifest(out).device_tensors
+    with pytest.raises(ModelError, match="nothing is protected there"):
+        raise CliRunner().invoke(app, [*line, "--vote"]).exception

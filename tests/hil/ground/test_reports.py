@@ -108,8 +108,9 @@ def test_results_and_models() -> None:
         input_bytes=4,
         output_bytes=4,
         digest="0" * 16,
+        kept="scrubbed",
     )
-    assert model == ModelReport(TIME, 1, "hotspot", 1.0, True, 8, 4, 4, "0" * 16)
+    assert model == ModelReport(TIME, 1, "hotspot", 1.0, True, 8, 4, 4, "0" * 16, "scrubbed")
 
 
 def test_a_class_has_every_field_of_its_report() -> None:
