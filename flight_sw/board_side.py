@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
+from flight_sw.board_line import Acquaintance, LineWatch
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
 from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
@@ -56,6 +57,9 @@ class BoardSide:
         self.counts = BoardCounts()
         self.beat = m.Heartbeat(0, None, None, None, 0, worker_up=False, tick=0)
         self.came_up = False
+        self.line = LineWatch()
+        self._baud = profile.serial.baud
+        self._acquaintance = Acquaintance(profile.name)
         self._watch = watch
         self._services = services
         self._period_s = profile.heartbeat.period_s
@@ -72,6 +76,7 @@ class BoardSide:
         if reopened:
             self.channel.port_reopened()
         reports: list[Report] = []
+        whole = self.channel.whole
         for item in self.channel.receive(received, now):
             if item is Signal.PEER_RESTARTED:
                 reports += self._restarted()
@@ -81,6 +86,8 @@ class BoardSide:
             except DecodeError:
                 continue  # the frame's CRC was right, so this is another version's message
             reports += self._take(message, now)
+        if self.line.see(len(received), now, whole=self.channel.whole > whole):
+            self._raise("line-garbled", bytes=self.line.garbled_bytes, baud=self._baud)
         return reports
 
     def watch(
@@ -209,6 +216,23 @@ class BoardSide:
         self._raise(name, slot=model.slot, name=model.name, coverage=model.coverage)
         return [model_report(model)]
 
+    def _meet(self, board: m.Identity) -> None:
+        """The right one is told; any other stays off, in SAFE, until the ground decides."""
+        serial_number = board.serial_number
+        expected = self._acquaintance.expected_instead(board)
+        if expected:
+            named = {"name": board.board, "serial_number": serial_number, "expected": expected}
+            self._raise("board-refused", **named)
+            self._watch.gave_up = True
+            return
+        self._raise(
+            "board-up",
+            name=board.board,
+            serial_number=serial_number,
+            boots=board.boots,
+            cause=board.cause,
+        )
+
     def _has_room(self, region: str) -> bool:
         """A board that never ends its memory map must not fill the controller's memory."""
         known = self._services.memory.board
@@ -223,13 +247,7 @@ class BoardSide:
     def _take_news(self, message: m.ToController) -> None:
         match message:
             case m.Identity():
-                self._raise(
-                    "board-up",
-                    name=message.board,
-                    serial_number=message.serial_number,
-                    boots=message.boots,
-                    cause=message.cause,
-                )
+                self._meet(message)
             case m.ModelRefused(slot=slot, why=why):
                 self._raise("model-refused", slot=slot, why=why)
             case m.ModelGone():

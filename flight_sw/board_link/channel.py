@@ -82,6 +82,11 @@ class Channel:
         return self._deframer.damaged
 
     @property
+    def whole(self) -> int:
+        """Frames that arrived as they were sent."""
+        return self._deframer.whole
+
+    @property
     def connected(self) -> bool:
         """Whether the peer and we have named each other."""
         return self._agreed

@@ -30,7 +30,7 @@ class Deframer:
     """Finds frames in a byte stream that may start anywhere and hold anything."""
 
     def __init__(self) -> None:
-        self.damaged = 0
+        self.damaged = self.whole = 0
         self._partial = bytearray()
         self._skipping = False
 
@@ -70,6 +70,8 @@ class Deframer:
         payload = _open(encoded)
         if payload is None:
             self.damaged += 1
+        else:
+            self.whole += 1
         return payload
 
 

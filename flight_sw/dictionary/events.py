@@ -345,6 +345,18 @@ EVENTS: tuple[EventDefinition, ...] = (
         "Golden copy of model {slot} on storage is lost: {why}; upload the model again",
         (_u8("slot"), _text("why")),
     ),
+    EventDefinition(
+        "board-refused",
+        Severity.HIGH,
+        "Board refused: {name}, serial number {serial_number}, answers; expected: {expected}",
+        (_text("name"), _text("serial_number"), _text("expected")),
+    ),
+    EventDefinition(
+        "line-garbled",
+        Severity.MEDIUM,
+        "{bytes} bytes came on the board's line and no frame: is it at {baud} baud, without a console?",
+        (_u32("bytes"), _u32("baud")),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

@@ -26,7 +26,7 @@ from hil.ground.request import GroundError
 from hil.scenario import Scenario
 
 BITS = 8
-BOOT_S = 10.0
+BOOT_S = 30.0  # for a program to start on a busy machine; a quiet one needs one
 TICK_S = 0.02
 HOUSEKEEPING_S = 0.25
 CHECK_S = 0.5

@@ -6,6 +6,7 @@ software meets what it would meet on a real line.
 
 import os
 import pty
+import termios
 import tty
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from hil.faults.line import LineNoise
 
 SHORTEST_WAIT_S = 0.001  # finer steps cost processor time and no receiver could tell
 HELD_BYTES = 65_536
+FRESH_RATE = termios.B38400  # of a pty that nobody has set: whoever has it open does not care
+# What a UART makes of bits at another rate: something, and mostly not what was sent.
+GARBLED = bytes((byte * 37 + 11) & 0xFF for byte in range(256))
 STALL_S = 2.0  # a receiver that takes nothing for so long is not there
 
 
@@ -32,6 +36,11 @@ class Terminal:
         os.set_inheritable(self.master, False)
         os.set_inheritable(self._slave, False)
         self.device = os.ttyname(self._slave)
+
+    def is_set_to(self, baud: int) -> bool:
+        """Whether the program that has the device open runs it at this rate, or left it alone."""
+        rate = termios.tcgetattr(self._slave)[5]
+        return rate in (FRESH_RATE, getattr(termios, f"B{baud}", FRESH_RATE))
 
     def read(self, limit: int) -> bytes:
         """Return what the program has written, up to a limit."""
@@ -66,11 +75,14 @@ class Direction:
         """True if it is worth taking the sender's bytes now: not for each byte that has left."""
         return self.wire.room >= QUEUE_BYTES // 2 and len(self._held) < HELD_BYTES
 
-    def move(self, source: Terminal | None, target: Terminal | None, now_s: float) -> None:
+    def move(
+        self, source: Terminal | None, target: Terminal | None, now_s: float, *, garbled: bool
+    ) -> None:
         """Take from the sender, let time pass on the wire, give to the receiver."""
         if source is not None and self.wants():
             self.wire.send(source.read(min(self.wire.room, QUEUE_BYTES)), now_s)
         data = self.wire.arrived(now_s)
+        data = data.translate(GARBLED) if garbled else data
         if target is None:
             return  # nobody at the end: bytes fall on the floor
         if data and not self._held:
@@ -108,7 +120,7 @@ class Cable:
     """Both directions, the link that the controller opens and the port that the board opens."""
 
     def __init__(self, link: Path, baud: int, chance: np.random.Generator) -> None:
-        self._link = link
+        self._link, self._baud = link, baud
         self._controller: Terminal | None = None
         self._board: Terminal | None = None
         to_board_chance, to_controller_chance = chance.spawn(2)
@@ -171,8 +183,9 @@ class Cable:
 
     def move(self, now_s: float) -> None:
         """Move all bytes that are due, both ways."""
-        self.to_board.move(self._controller, self._board, now_s)
-        self.to_controller.move(self._board, self._controller, now_s)
+        garbled = self._controller is not None and not self._controller.is_set_to(self._baud)
+        self.to_board.move(self._controller, self._board, now_s, garbled=garbled)
+        self.to_controller.move(self._board, self._controller, now_s, garbled=garbled)
 
     def filenos(self) -> list[int]:
         """Return the descriptors that have something to say to us."""

@@ -22,6 +22,7 @@ PARTS = tuple(
         "board_models",
         "board_scrub",
         "board_self_test",
+        "board_line",
         "board_side",
         "board_updates",
         "board_watch",

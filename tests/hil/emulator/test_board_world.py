@@ -282,3 +282,14 @@ def test_a_missing_profile_is_one_clear_line(tmp_path):
     """A file that is not there names itself."""
     with pytest.raises(ProfileError, match=r"nothing\.yaml"):
         read_profile(tmp_path / "nothing.yaml")
+
+
+def test_a_line_at_another_rate_is_garbage_and_whole_again_at_the_right_one(board, eventually):
+    """A pty carries any rate to any other; the emulated cable does not."""
+    wrong = SerialPort(str(board.link), 115_200)
+    data = bytes(range(256))
+    assert echo(wrong, data, eventually) != data
+    wrong.close()
+    right = open_and_greet(board, eventually)
+    assert data in echo(right, b"?" * 8 + data, eventually) + right.read()
+    right.close()
