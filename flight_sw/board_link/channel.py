@@ -72,6 +72,7 @@ class Channel:
         self._note: bytes | None = None
         self._queue: deque[_Segment] = deque()
         self._partial = bytearray()
+        self._oversized = False
         self._queued_bytes = self._first = self._sent = self._expected = 0
         self._acknowledge = False
         self._resend_at_s = float("inf")
@@ -245,9 +246,11 @@ class Channel:
         self._partial += body
         if len(self._partial) > MESSAGE_BYTES_MAX:
             self._partial.clear()
+            self._oversized = True
         if not last:
             return None
-        message, self._partial = bytes(self._partial), bytearray()
+        message = None if self._oversized else bytes(self._partial)
+        self._partial, self._oversized = bytearray(), False
         return message
 
     def _reset_sending(self) -> None:
@@ -260,4 +263,5 @@ class Channel:
     def _reset_receiving(self) -> None:
         self._expected = 0
         self._partial = bytearray()
+        self._oversized = False
         self._acknowledge = False

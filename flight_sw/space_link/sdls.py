@@ -68,11 +68,6 @@ class _Counter:
         """The first number that is not covered by a durable write."""
         return self._ceiling
 
-    @property
-    def state(self) -> AssociationState:
-        """Whether frames may pass."""
-        return self._state
-
     def wanted_ceiling(self) -> int | None:
         """The ceiling to store durably now, or None while more than half a block is in hand."""
         if self._ceiling - self._next >= max(self._block // 2, 1):

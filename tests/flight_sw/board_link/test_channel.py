@@ -2,10 +2,12 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_sw.board_link.channel import Channel, Signal
+from flight_sw.board_link import channel as channel_module
+from flight_sw.board_link.channel import MESSAGE_BYTES_MAX, SEGMENT_BYTES, Channel, Signal
 from flight_sw.board_link.framing import PAYLOAD_BYTES_MAX, Deframer, frame
 
 BAUD = 921_600
@@ -193,3 +195,85 @@ def test_both_ends_agree_again_whatever_came_late_twice_or_back(steps):
     assert line.right.send(b"to the left")
     line.run(1.0)
     assert line.heard == {"left": [b"to the left"], "right": [b"to the right"]}
+
+
+def joined() -> Line:
+    """Two channels that have met."""
+    line = Line(Channel(1, BAUD), Channel(2, BAUD))
+    line.run(1.0)
+    line.heard = {"left": [], "right": []}
+    return line
+
+
+def test_a_message_beyond_the_limit_is_refused_by_its_sender():
+    """One byte more than a mebibyte never enters the queue."""
+    channel = Channel(1, BAUD)
+    with pytest.raises(ValueError, match="1048577 bytes"):
+        channel.send(bytes(MESSAGE_BYTES_MAX + 1))
+
+
+def test_a_message_that_grows_beyond_the_limit_is_dropped_whole(monkeypatch):
+    """A peer that knows no limit costs its message, not a piece of it taken for another."""
+    line = joined()
+    monkeypatch.setattr(channel_module, "MESSAGE_BYTES_MAX", 3 * SEGMENT_BYTES)
+    line.left.send(bytes(3 * SEGMENT_BYTES))
+    monkeypatch.setattr(channel_module, "MESSAGE_BYTES_MAX", SEGMENT_BYTES)
+    line.left.send(b"next")
+    line.run(1.0)
+    assert line.heard["right"] == [b"next"]
+
+
+def test_an_empty_message_is_a_message():
+    """Zero bytes arrive as such."""
+    line = joined()
+    assert line.left.send(b"")
+    line.run(1.0)
+    assert line.heard["right"] == [b""]
+
+
+def test_half_a_frame_before_a_cut_line_is_forgotten():
+    """After the port was reopened both say hello, and what was queued still arrives once."""
+    line = joined()
+    line.left.send(b"message")
+    data = line.left.transmit(line.now, 4096)
+    assert line.right.receive(data[:-3], line.now) == []
+    for end in (line.left, line.right):
+        end.port_reopened()
+    line.run(3.0)
+    assert [item for item in line.heard["right"] if item == b"message"] == [b"message"]
+
+
+def test_frames_shorter_than_a_header_are_nothing():
+    """A sound frame with too few bytes is no segment."""
+    assert Channel(1, BAUD).receive(frame(b"xy"), 0.0) == []
+
+
+def test_a_payload_beyond_a_frame_is_refused():
+    """The sender hears of it at once."""
+    with pytest.raises(ValueError, match="at most 1200"):
+        frame(bytes(PAYLOAD_BYTES_MAX + 1))
+
+
+def test_wake_up_follows_what_is_left_to_say():
+    """At once for a note, a hello or room in the window; at the time of a repeat; else never."""
+    fresh = Channel(1, BAUD)
+    assert fresh.wake_at(5.0) == 5.0
+    fresh.transmit(5.0, 4096)
+    assert fresh.wake_at(5.0) > 5.0
+    line = joined()
+    assert line.left.wake_at(line.now) == float("inf")
+    line.left.send_note(b"note")
+    assert line.left.wake_at(line.now) == line.now
+    line.left.transmit(line.now, 4096)
+    line.left.send(b"data")
+    assert line.left.wake_at(line.now) == line.now
+    line.left.transmit(line.now, 4096)
+    assert line.now < line.left.wake_at(line.now) < float("inf")
+
+
+def test_a_small_room_holds_data_back():
+    """Without room for a segment none is sent, and it goes with the next call."""
+    line = joined()
+    line.left.send(b"data")
+    assert line.left.transmit(line.now, 10) == b""
+    assert line.left.transmit(line.now, 4096) != b""

@@ -81,3 +81,47 @@ def test_an_instruction_set_this_machine_lacks_is_refused():
     with pytest.raises(ValueError, match="instruction set"):
         native.select_isa(foreign)
     assert native.isa() == before
+
+
+def test_a_vote_leaves_the_replicas_alone():
+    """The fourth buffer gets the vote, each replica its count, plain and with one inverted."""
+    golden = bytes(range(100))
+    for inverted in (False, True):
+        replicas = [bytearray(golden) for _ in range(3)]
+        if inverted:
+            replicas[2] = bytearray(255 - byte for byte in golden)
+        replicas[0][3] ^= 5
+        replicas[2][9] ^= 1
+        before, voted = [bytes(replica) for replica in replicas], bytearray(100)
+        report = native.tmr_vote(*replicas, voted, inverted=inverted)
+        assert (report.miscompares, report.clean) == ((2, 0, 1), False)
+        assert voted == golden
+        assert [bytes(replica) for replica in replicas] == before
+    clean = [bytearray(golden) for _ in range(3)]
+    assert native.tmr_vote(*clean, bytearray(100)).clean
+
+
+def test_a_vote_into_too_little_room_is_refused():
+    """Replicas and result have one length."""
+    with pytest.raises(ValueError, match="one length"):
+        native.tmr_vote(bytearray(8), bytearray(8), bytearray(8), bytearray(7))
+
+
+@pytest.mark.parametrize("length", [0, -1])
+def test_memory_of_no_length_is_refused(length):
+    """The caller hears of it before anything is mapped."""
+    with pytest.raises(ValueError, match="positive"):
+        native.aligned_bytes(length)
+
+
+def test_slices_outside_their_bounds_are_refused():
+    """No events, more than a call returns, or pages that are not there: ValueError."""
+    data, check, crc = (native.aligned_bytes(n) for n in (4096, 512, 4))
+    pages = native.PageSet(data, check, crc)
+    pages.encode(0, 1)
+    for limit in (0, native.MAX_EVENTS + 1):
+        with pytest.raises(ValueError, match="limit"):
+            pages.scrub_slice(0, 1, outcome.Depth.BOTH, limit)
+    with pytest.raises(ValueError, match="leaves the buffer"):
+        pages.scrub_slice(0, 2, outcome.Depth.BOTH, 1)
+    assert pages.scrub_slice(0, 1, outcome.Depth.BOTH, native.MAX_EVENTS) == ([], 1)

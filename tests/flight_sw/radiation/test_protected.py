@@ -229,3 +229,26 @@ def test_any_damage_to_one_page_ends_as_golden(hits):
     damaged = any(hit.tier is Tier.LOST for hit in after)
     assert damaged or live[:] == GOLDEN
     assert damaged or region.repair_all() == ()
+
+
+def test_a_golden_page_that_agrees_with_the_live_bytes_mends_the_witnesses():
+    """CRC and check lines wrecked, data whole: the golden copy says so, and they are made anew."""
+    region, live = make()
+    for page in range(3):
+        for byte in range(40):
+            poke(region, "check", page * 512 + byte, 0xFF)
+        for byte in range(4):
+            poke(region, "crc", page * 4 + byte, 0xFF)
+    assert all(hit.tier is Tier.CHECK_REPAIRED for hit in region.repair_all())
+    assert region.repair_all() == ()
+    assert live[:] == GOLDEN
+
+
+def test_without_check_lines_a_wrecked_crc_leaves_no_witness_for_the_golden_copy():
+    """Light profile: the golden copy differs and nothing vouches for it, so the page is lost."""
+    region, live = make(profile=Profile.LIGHT)
+    damage_beyond_parity(live)
+    for page in range(3):
+        for byte in range(4):
+            poke(region, "crc", page * 4 + byte, 0xFF)
+    assert region.repair_all() == LOST_EVERYWHERE

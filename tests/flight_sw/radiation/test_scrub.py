@@ -36,6 +36,11 @@ def test_walk_covers_all_regions_in_turn():
     assert scrubber.clean_tick("b") == 3
 
 
+def test_pages_of_all_regions_are_counted():
+    """The scrubber knows how long a round is."""
+    assert Scrubber([make_region("a", 3)[0], make_region("b", 4)[0]]).pages == 7
+
+
 def test_budget_is_capped_at_one_round():
     """A budget beyond all pages checks each page once, not forever."""
     scrubber = Scrubber([make_region("a", 3)[0]])

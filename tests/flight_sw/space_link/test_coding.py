@@ -117,3 +117,10 @@ def test_the_profile_chooses_the_code() -> None:
     for bad in (profile("rs", 512), profile("rs", 1338), profile("rs", 1115, "cobs")):
         with pytest.raises(Exception, match="tm_frame_bytes one of 223, 446"):
             block_code(bad)
+
+
+def test_noise_where_a_marker_should_stand_is_searched_through() -> None:
+    """A decoder in step that finds no marker at all looks for the next one."""
+    decoder = CaduDecoder(FRAME_BYTES, CODE)
+    line = encode_cadu(frame(1), CODE) + b"\x55" * 30 + encode_cadu(frame(2), CODE)
+    assert decoder.feed(line) == [frame(1), frame(2)]

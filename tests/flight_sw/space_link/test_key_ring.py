@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from flight_sw.dictionary.reason import Reason
 from flight_sw.errors import DecodeError
+from flight_sw.space_link import key_ring
 from flight_sw.space_link.key_ring import new_ring, restored_ring
 from flight_sw.space_link.key_wrap import key_check, unwrap_keys, wrap_keys
 from flight_sw.space_link.keys import KeySet, format_keys, new_keys, next_keys, parse_keys
@@ -140,3 +141,18 @@ class Rings(RuleBasedStateMachine):
 
 Rings.TestCase.settings = settings(max_examples=30, stateful_step_count=20)
 TestRings = Rings.TestCase
+
+
+def test_a_record_of_keys_without_its_master_key_is_refused() -> None:
+    """The file names the record as its own, and has nothing to open it with."""
+    plain = new_keys(5, bytes(range(64)), 1)
+    image = key_ring._HEADER.pack(key_ring._fingerprint(plain), 1) + bytes(80)
+    with pytest.raises(DecodeError, match="without a master key"):
+        restored_ring(plain, image)
+
+
+@pytest.mark.parametrize("size", [0, 79, 81])
+def test_wrapped_keys_have_one_length(size: int) -> None:
+    """Any other is a DecodeError before a key is touched."""
+    with pytest.raises(DecodeError, match="not a pair"):
+        unwrap_keys(MASTER, bytes(size))

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flight_sw.errors import KeyFileError
-from flight_sw.space_link.keys import format_keys, new_keys, parse_keys, reserved_test_keys
+from flight_sw.space_link.keys import (
+    KeySet,
+    format_keys,
+    new_keys,
+    next_keys,
+    parse_keys,
+    reserved_test_keys,
+)
 
 RANDOM = bytes(range(64))
 KEYS = new_keys(17, RANDOM)
@@ -90,3 +97,24 @@ def test_key_generation_wants_enough_randomness() -> None:
     """Fewer than 64 random bytes make no keys."""
     with pytest.raises(ValueError, match="64 random bytes, not 63"):
         new_keys(1, bytes(63))
+
+
+def test_flight_refuses_a_test_key_as_master() -> None:
+    """Good keys under the reserved master key could be changed by anyone."""
+    master = reserved_test_keys().tc.secret
+    with pytest.raises(KeyFileError, match="master key is the reserved"):
+        KeySet(KEYS.tc, KEYS.tm, master).require_flight()
+
+
+def test_a_damaged_key_file_is_named() -> None:
+    """A key that still looks like one is found by the check sum."""
+    other = "ff" + RANDOM[1:32].hex()
+    with pytest.raises(KeyFileError, match="check sum"):
+        parse_keys(changed(key=other), "/etc/keys.json")
+
+
+def test_keys_to_follow_want_64_random_bytes() -> None:
+    """Neither more nor fewer."""
+    for size in (63, 65, 96):
+        with pytest.raises(ValueError, match=f"not {size}"):
+            next_keys(KEYS, bytes(size), 2)

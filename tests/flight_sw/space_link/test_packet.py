@@ -1,6 +1,7 @@
 """Packets against themselves, against damage and against spacepackets."""
 
 import contextlib
+from binascii import crc_hqx
 
 import pytest
 from hypothesis import given
@@ -170,3 +171,64 @@ def test_no_bytes_break_bare_packets(data: bytes) -> None:
     """Anything that is no such packet is a DecodeError."""
     with contextlib.suppress(DecodeError):
         assert BarePacket.unpack(data).pack() == data
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Telemetry(2047, 0, 1, 1, b"", 0.0),
+        Telemetry(1, 0, 256, 1, b"", 0.0),
+        Telemetry(1, 0, 1, 1, b"", 1e12),
+        BarePacket(1, 0, b"", telecommand=True),
+        BarePacket(2047, 0, b"x", telecommand=True),
+    ],
+)
+def test_what_no_packet_holds_cannot_be_packed(packet: Telemetry | BarePacket) -> None:
+    """The caller hears of it, whatever the field."""
+    with pytest.raises(ValueError, match=r"not in|out of range|at least one"):
+        packet.pack()
+
+
+@pytest.mark.parametrize("size_bytes", [0, 6, PACKET_BYTES_MAX + 1])
+def test_no_fill_is_made_of_other_sizes(size_bytes: int) -> None:
+    """Smaller than a packet, or larger than one can be."""
+    with pytest.raises(ValueError, match="no idle packet"):
+        idle_packet(size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "part"),
+    [
+        (0, 0x07FF, "idle"),
+        (1, 0x4000, "segmented"),
+        (0, 0x0005, "secondary header"),
+        (3, 0x1000, "PUS-C"),
+        (6, 0x5000, "CDS short"),
+    ],
+)
+def test_sound_packets_of_another_kind_are_refused(at: int, value: int, part: str) -> None:
+    """With the right check sum, every field that names another standard is still looked at."""
+    words = bytearray(Telemetry(5, 9, 3, 25, b"data", 1e9).pack()[:-2])
+    place = {0: 0, 1: 2, 3: 6, 6: 13}[at]
+    old = int.from_bytes(words[place : place + 2], "big")
+    changed = value if at in (0, 1) else (old & 0x00FF) | value
+    if part == "idle":
+        changed = 0x0800 | value
+    words[place : place + 2] = changed.to_bytes(2, "big")
+    packet = bytes(words) + crc_hqx(bytes(words), 0xFFFF).to_bytes(2, "big")
+    with pytest.raises(DecodeError, match=part):
+        Telemetry.unpack(packet)
+
+
+def test_bare_packets_of_another_kind_are_refused() -> None:
+    """Wrong length, a secondary header, a segment, and fill."""
+    good = BarePacket(5, 9, b"data", telecommand=True).pack()
+    assert BarePacket.unpack(good).data == b"data"
+    for bad, part in (
+        (good + b"x", "length"),
+        (bytes([good[0] | 0x08]) + good[1:], "secondary header"),
+        (good[:2] + b"\x40" + good[3:], "unsegmented"),
+        (bytes([good[0] | 0x07, 0xFF]) + good[2:], "idle"),
+    ):
+        with pytest.raises(DecodeError, match=part):
+            BarePacket.unpack(bad)

@@ -11,7 +11,11 @@ from flight_sw.space_link.refusal import FrameRefused, Refusal
 from flight_sw.space_link.sdls import (
     CEILING_BLOCK,
     COUNTER_END,
+    MAC_BYTES,
+    OVERHEAD_BYTES,
+    SECURITY_HEADER_BYTES,
     TC_WINDOW,
+    TM_WINDOW,
     SdlsReceiver,
     SdlsSender,
 )
@@ -236,3 +240,92 @@ def _at(counter: int) -> bytes:
     """A genuine frame with this counter, made without our sender."""
     security = bytes.fromhex("000100090001") + counter.to_bytes(8, "big")
     return security + AESGCM(KEYS.tc.secret).encrypt(security[2:], b"", HEADER + security)
+
+
+@pytest.mark.parametrize(("ceiling", "block"), [(-1, 1), (COUNTER_END + 1, 1), (0, 0), (5, -1)])
+def test_ceilings_and_blocks_out_of_range_are_refused(ceiling: int, block: int) -> None:
+    """Each alone is a ValueError; the ends of the range are none."""
+    with pytest.raises(ValueError, match="ceiling is in"):
+        SdlsSender(KEYS.tc, ceiling, block)
+    assert SdlsSender(KEYS.tc, COUNTER_END, 1).ceiling == COUNTER_END
+    assert SdlsSender(KEYS.tc, 0, 1).next_counter == 0
+
+
+def test_sizes_are_those_of_the_standard() -> None:
+    """355.0: 2 B SPI and 12 B IV before, 16 B MAC behind; 64 bits count, windows are named."""
+    assert (SECURITY_HEADER_BYTES, MAC_BYTES, OVERHEAD_BYTES) == (14, 16, 30)
+    assert (TC_WINDOW, TM_WINDOW, COUNTER_END) == (4096, 1 << 32, (1 << 64) - 1)
+    sender, _ = pair()
+    assert sender.spi == KEYS.tc.spi
+    assert len(sender.protect(HEADER, b"")) == OVERHEAD_BYTES
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 8, 9])
+def test_the_next_ceiling_is_wanted_at_half_a_block(block: int) -> None:
+    """Just as many numbers as half a block, but at least one, are kept in hand."""
+    for end in (SdlsSender(KEYS.tc, 0, block), SdlsReceiver(KEYS.tc, 0, block=block)):
+        assert end.wanted_ceiling() == block
+        enough = max(block // 2, 1)
+        end.ceiling_confirmed(enough)
+        assert end.wanted_ceiling() is None
+        if enough > 1:
+            low = SdlsSender(KEYS.tc, 0, block)
+            low.ceiling_confirmed(enough - 1)
+            assert low.wanted_ceiling() == block
+
+
+def test_a_ceiling_never_moves_down_nor_beyond_the_end() -> None:
+    """What was stored stays; more than the counter has is cut."""
+    sender, _ = pair(1000)
+    before = sender.ceiling
+    sender.ceiling_confirmed(5)
+    assert sender.ceiling == before
+    sender.ceiling_confirmed(COUNTER_END + 5)
+    assert sender.ceiling == COUNTER_END
+
+
+def test_a_reservation_asks_for_just_what_it_needs() -> None:
+    """Room for the frames and a block beyond; what fits asks for nothing."""
+    sender = SdlsSender(KEYS.tc, 0, 8)
+    sender.ceiling_confirmed(8)
+    assert sender.available == 8
+    assert sender.reserve(8)
+    assert sender.wanted_ceiling() is None
+    assert not sender.reserve(9)
+    assert sender.wanted_ceiling() == 17
+    sender.ceiling_confirmed(17)
+    assert sender.reserve(9)
+    sender.settle()
+    assert sender.available == 0
+
+
+def test_a_jump_goes_forward_only() -> None:
+    """The past stays used, the end stays the end, and nothing above the ceiling is used."""
+    sender, _ = pair()
+    sender.jump_to(100)
+    assert (sender.next_counter, sender.ceiling) == (100, CEILING_BLOCK)
+    sender.jump_to(50)
+    assert sender.next_counter == 100
+    sender.jump_to(1000)
+    assert (sender.next_counter, sender.ceiling, sender.available) == (1000, 1000, 0)
+    sender.jump_to(COUNTER_END + 1)
+    assert sender.next_counter == COUNTER_END
+
+
+def test_the_window_ends_where_it_says() -> None:
+    """The last number within only waits for its ceiling, the next is a gap."""
+    _, receiver = pair()
+    assert refusal(receiver, _at(TC_WINDOW)) is Refusal.GAP
+    assert refusal(receiver, _at(TC_WINDOW - 1)) is Refusal.COUNTER_NOT_STORED
+
+
+def test_a_frame_at_the_ceiling_waits_and_one_below_passes() -> None:
+    """The first number that is not covered is refused until it is."""
+    sender, receiver = pair()
+    receiver = SdlsReceiver(KEYS.tc, 0)
+    receiver.ceiling_confirmed(1)
+    assert receiver.open(HEADER, sender.protect(HEADER, b"a")) == b"a"
+    frame = sender.protect(HEADER, b"b")
+    assert refusal(receiver, frame) is Refusal.COUNTER_NOT_STORED
+    assert receiver.wanted_ceiling() == 1 + CEILING_BLOCK
+    assert refusal(receiver, frame[: OVERHEAD_BYTES - 1]) is Refusal.LENGTH

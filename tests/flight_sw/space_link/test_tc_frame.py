@@ -186,3 +186,31 @@ def test_random_frames_are_refused(data: bytes) -> None:
     """Noise is refused, and only with FrameRefused."""
     if crc_hqx(data, 0xFFFF) != 0:
         refusal_of(data)
+
+
+@pytest.mark.parametrize("frame_bytes", [0, 7, FRAME_BYTES_MAX + 1])
+def test_headers_of_impossible_lengths_are_refused(frame_bytes: int) -> None:
+    """No frame is without data or longer than the standard allows."""
+    with pytest.raises(ValueError, match="no telecommand frame"):
+        TcHeader(FrameKind.BD, 42, 0).pack(frame_bytes)
+
+
+@pytest.mark.parametrize(("spacecraft", "channel"), [(-1, 0), (1024, 0), (0, -1), (0, 64)])
+def test_addresses_out_of_range_are_refused(spacecraft: int, channel: int) -> None:
+    """Ten bits of spacecraft and six of channel."""
+    with pytest.raises(ValueError, match="0 to 1023"):
+        TcHeader(FrameKind.BD, spacecraft, channel).pack(30)
+
+
+def test_less_than_a_header_is_no_frame() -> None:
+    """Nothing can be trimmed from it."""
+    for size in range(5):
+        with pytest.raises(FrameRefused, match="LENGTH"):
+            trim_fill(bytes(size))
+
+
+@pytest.mark.parametrize(("map_id", "part_bytes"), [(-1, 100), (64, 100), (0, 5)])
+def test_segments_need_an_address_and_room_for_a_header(map_id: int, part_bytes: int) -> None:
+    """Six bits of MAP, and a first part that tells the packet's length."""
+    with pytest.raises(ValueError, match="MAP id"):
+        segments(idle_packet(100), map_id, part_bytes)

@@ -11,6 +11,7 @@ from flight_sw.space_link.keys import reserved_test_keys
 from flight_sw.space_link.packet import idle_packet, packet_bytes
 from flight_sw.space_link.refusal import Refusal
 from flight_sw.space_link.sdls import TM_WINDOW, SdlsReceiver, SdlsSender
+from flight_sw.space_link.tc_frame import close_frame
 from flight_sw.space_link.tm_frame import (
     QUEUE_BYTES_MAX,
     VC_HOUSEKEEPING,
@@ -233,3 +234,43 @@ def test_idle_packets_are_left_out() -> None:
     framer.add(VC_HOUSEKEEPING, idle_packet(20))
     assert accepted(deframer, framer.flush()) == {}
     assert packet_bytes(idle_packet(20)) == 20
+
+
+def genuine(sender: SdlsSender, channel: int, pointer: int, data: bytes, count: int = 0) -> bytes:
+    """An authentic frame of any content."""
+    header = (42 << 4 | channel << 1 | 1).to_bytes(2, "big") + bytes([0, count])
+    header += (0b11 << 11 | pointer).to_bytes(2, "big")
+    body = header + sender.protect(header, data.ljust(FORM.data_bytes, b"\0")) + CLCW
+    return close_frame(body)
+
+
+def test_genuine_frames_of_nonsense_are_counted_and_cost_what_was_begun() -> None:
+    """A sender gone mad loses its own packets; the next sound frame is heard."""
+    sender = SdlsSender(KEYS.tm, 0)
+    sender.ceiling_confirmed(MANY)
+    _, deframer = ends()
+    long = packet_of(200, 7)
+    assert deframer.accept(genuine(sender, 0, 0, long[: FORM.data_bytes])) == []
+    stray = packet_of(FORM.data_bytes - 3, 8)  # the packet that was begun does not end at 3
+    assert deframer.accept(genuine(sender, 0, 3, b"abc" + stray, count=1)) == [(0, stray)]
+    assert deframer.accept(genuine(sender, 0, 0, b"\xff" * 20, count=2)) == []
+    assert deframer.refusals[Refusal.PACKET] == 1
+    small = packet_of(FORM.data_bytes, 9)
+    assert deframer.accept(genuine(sender, 0, 0, small, count=3)) == [(0, small)]
+    assert deframer.accept(genuine(sender, 3, 0, small)) == []
+    assert deframer.refusals[Refusal.CHANNEL] == 1
+
+
+def test_frames_of_another_spacecraft_are_refused() -> None:
+    """The address is looked at before the counter moves."""
+    framer, _ = ends(TmFormat(43, 128))
+    _, deframer = ends()
+    assert deframer.accept(framer.idle(CLCW)[0]) == []
+    assert deframer.refusals[Refusal.SPACECRAFT] == 1
+
+
+@pytest.mark.parametrize("spacecraft", [-1, 1024])
+def test_spacecraft_numbers_have_ten_bits(spacecraft: int) -> None:
+    """Anything else is refused where the link is made."""
+    with pytest.raises(ValueError, match="0 to 1023"):
+        TmFormat(spacecraft)

@@ -1,5 +1,7 @@
 """Boot counter and security ceilings: never backwards, through any torn write or lost slot."""
 
+import struct
+
 import pytest
 
 from flight_sw.errors import StoreError
@@ -13,8 +15,10 @@ from flight_sw.store.counters import (
     CeilingStore,
     ResetCause,
     RunMarker,
+    StoredCeiling,
     with_hardware,
 )
+from flight_sw.store.records import Record
 
 KEYS = reserved_test_keys(3)
 
@@ -123,3 +127,43 @@ def test_watchdog_and_brown_out_are_told_only_of_a_machine_that_started_anew() -
     assert with_hardware(ResetCause.POWER_ON, "unknown") is ResetCause.POWER_ON
     for cause in set(ResetCause) - {ResetCause.POWER_ON}:
         assert with_hardware(cause, "watchdog") is cause
+
+
+def test_what_is_stored_has_the_bytes_that_it_always_had(memory) -> None:
+    """Names, layout and version are what an updated payload finds from before its update."""
+    BootCounter(memory).begin(ResetCause.CRASH)
+    RunMarker(memory).end()
+    CeilingStore(memory, "ceiling-tc-1-2").save(7)
+    assert {name: blob.hex() for name, blob in memory.blobs.items()} == {
+        "boot.a": "564172630001000000000000000100000009318b2241000000010000000104",
+        "run.a": "56417263000100000000000000010000000181fb0e4345",
+        "ceiling-tc-1-2.a": "564172630001000000000000000100000008c4d4544d0000000000000007",
+        "ceiling-tc-1-2.b": "564172630001000000000000000200000008791e38830000000000000007",
+    }
+
+
+def test_a_boot_count_at_its_end_stays_there(memory) -> None:
+    """The largest count that fits is kept, and the boot goes on."""
+    most = 0xFFFF_FFFF
+    Record(memory, "boot", 1).save(struct.pack(">IIB", most, most, 1))
+    assert BootCounter(memory).begin(ResetCause.WATCHDOG) == BootRecord(
+        most, most, ResetCause.WATCHDOG
+    )
+
+
+def test_a_run_marker_that_is_no_text_or_ended_is_understood(memory) -> None:
+    """Bytes that are no text are another boot's; an end in order counts with any boot id."""
+    Record(memory, "run", 1).save(b"R\xff\xfe")
+    marker = RunMarker(memory)
+    assert marker.begin("boot-1") is ResetCause.POWER_ON
+    marker.end()
+    assert RunMarker(memory).begin("boot-1") is ResetCause.COMMAND
+    marker.end()
+    assert Record(memory, "run", 1).load().payload == b"Eboot-1"
+
+
+def test_a_ceiling_that_is_not_valid_is_zero(memory) -> None:
+    """Whatever stands in the way, no number is taken from it."""
+    assert CeilingStore(memory, "x").load() == StoredCeiling(CeilingState.NEVER_SAVED, 0)
+    Record(memory, "x", 1).save(b"short")
+    assert CeilingStore(memory, "x").load() == StoredCeiling(CeilingState.LOST, 0)

@@ -35,3 +35,13 @@ def test_unreadable_storage_loads_nothing_and_raises_nothing(memory):
     """A boot goes on without its records."""
     memory.unreadable |= {"one.a", "one.b"}
     assert RecordStore(memory).load(("one",)).damaged == ("one",)
+
+
+def test_only_keys_are_written_twice(memory):
+    """An older copy of the keys would bring them back; other records keep one to fall back on."""
+    RecordStore(memory).save({"x": b"y", "keys": b"k"})
+    assert {name: blob.hex() for name, blob in memory.blobs.items()} == {
+        "x.a": "5641726300010000000000000001000000010d15a17c79",
+        "keys.a": "5641726300010000000000000001000000015b652ddf6b",
+        "keys.b": "564172630001000000000000000200000001ddf15f716b",
+    }

@@ -118,6 +118,51 @@ def test_older_layouts_are_handed_on(memory) -> None:
     assert (loaded.payload, loaded.version) == (b"old layout", 1)
 
 
+def test_slots_are_written_in_turn_from_the_first(memory) -> None:
+    """a, b, a: with one writer, and with a new one each time."""
+    written = []
+    for fresh in (False, True):
+        memory.blobs.clear()
+        record = Record(memory, "one", 1)
+        for number in range(4):
+            before = dict(memory.blobs)
+            (Record(memory, "one", 1) if fresh else record).save(bytes([number]))
+            written += [name for name in memory.blobs if memory.blobs[name] != before.get(name)]
+    assert written == ["one.a", "one.b", "one.a", "one.b"] * 2
+
+
+def test_a_writer_goes_on_where_the_last_one_stopped(memory) -> None:
+    """Each save has the next generation, and what was never saved has layout 0."""
+    assert Record(memory, "one", 7).load().version == 0
+    for number in range(3):
+        Record(memory, "one", 7).save(bytes([number]))
+    generations = {name: blob[6:14] for name, blob in memory.blobs.items()}
+    assert generations == {"one.a": (3).to_bytes(8, "big"), "one.b": (2).to_bytes(8, "big")}
+
+
+def test_a_scrub_mends_only_what_it_can(memory) -> None:
+    """Nothing is written where both slots are whole, or none is."""
+    record = Record(memory, "one", 1)
+    record.save_both(b"good")
+    whole = dict(memory.blobs)
+    assert record.scrub().payload == b"good"
+    assert memory.blobs == whole
+    for name in whole:
+        memory.flip(name, 200)
+    wrecked = dict(memory.blobs)
+    assert record.scrub().payload is None
+    assert memory.blobs == wrecked
+
+
+def test_a_slot_shorter_than_a_header_is_named(memory) -> None:
+    """A slot cut below its header is damage of its length, and is mended by a scrub."""
+    record = Record(memory, "one", 1)
+    record.save_both(b"good")
+    memory.blobs["one.b"] = b"VArc"
+    assert record.scrub().problems == (None, SlotProblem.LENGTH)
+    assert Record(memory, "one", 1).load().problems == (None, None)
+
+
 @dataclass
 class Blobs:
     """Storage of the state machine; with `cut` set every write is torn there."""
