@@ -214,7 +214,7 @@ class Channel:
         """
         knows_us, was_agreed = peer == self._session, self._agreed
         if session == self._peer and knows_us:
-            self._agreed = True
+            self._agreed = self._acknowledge = True  # our own HELLO may be the one that was lost
             return []
         if session == self._peer and (peer == _NOBODY or not was_agreed):
             self._say_hello = True  # it has not heard us yet

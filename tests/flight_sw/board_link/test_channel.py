@@ -197,6 +197,19 @@ def test_both_ends_agree_again_whatever_came_late_twice_or_back(steps):
     assert line.heard == {"left": [b"to the left"], "right": [b"to the right"]}
 
 
+def test_a_lost_answer_to_a_hello_is_given_again():
+    """One end has agreed and has nothing to say; the other, which missed its answer, still hears."""
+    line = Line(Channel(7, BAUD), Channel(9, BAUD))
+    assert line.left.send(b"message")
+    hellos = [end.transmit(0.0, 4096) for end in (line.left, line.right)]
+    line.left.receive(hellos[1], 0.0)
+    line.right.receive(hellos[0], 0.0)
+    line.right.receive(line.left.transmit(0.02, 4096), 0.02)
+    assert line.right.transmit(0.02, 4096) != b""  # lost
+    line.run(2.0)
+    assert line.heard["right"] == [b"message"]
+
+
 def joined() -> Line:
     """Two channels that have met."""
     line = Line(Channel(1, BAUD), Channel(2, BAUD))

@@ -1,4 +1,4 @@
-"""The ends of the link in states that a flight seldom sees: unknown lines, a pending key, stray words."""
+"""The ends of the link in states that a flight seldom sees: other lines, a pending key, stray words."""
 
 from flight_sw.space_link.farm import Clcw
 from flight_sw.space_link.keys import new_keys, next_keys
