@@ -23,7 +23,12 @@ class MeasuredOutcome(StrEnum):
 
 
 class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One value of one test; a limit that is None does not bind."""
+    """One value of one test; a limit that is None does not bind.
+
+    Args:
+        margin: how close to a limit is marginal, as a share of the span; 0 where a limit is a usual
+            value, such as the top clock.
+    """
 
     name: str
     unit: str = ""
@@ -31,6 +36,7 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     high: float | None = None
     value: float | str | None = None
     expected: str | None = None
+    margin: float = MARGIN
 
     @property
     def outcome(self) -> MeasuredOutcome:
@@ -74,7 +80,7 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         span = high - low
         if not math.isfinite(span):
             span = abs(high if math.isfinite(high) else low) if self._is_bound else 0.0
-        margin = MARGIN * span
+        margin = self.margin * span
         near = value - low < margin or high - value < margin
         return MeasuredOutcome.MARGINAL if near and margin > 0 else MeasuredOutcome.PASS
 
@@ -113,10 +119,16 @@ class Measures:
         return taken
 
     def declare(
-        self, name: str, unit: str = "", *, low: float | None = None, high: float | None = None
+        self,
+        name: str,
+        unit: str = "",
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        margin: float = MARGIN,
     ) -> None:
-        """Say beforehand what will be measured, and within which limits."""
-        self._taken[name] = Measurement(name=name, unit=unit, low=low, high=high)
+        """Say beforehand what will be measured, within which limits, and what is close to one."""
+        self._taken[name] = Measurement(name=name, unit=unit, low=low, high=high, margin=margin)
 
     def same(self, name: str, value: str, expected: str) -> Measurement:
         """Take a text that must be just this one, such as a version or a digest."""

@@ -139,6 +139,19 @@ class RunningBoard:
             self._need("models loaded", self._ask_models, self.patience.models_s)
         self._need("back to work", lambda: self._is("mode", "NOMINAL"), self.patience.models_s)
 
+    def model(self, name: str) -> ModelReport:
+        """A model in the board's slots; of a real board it may be told later than others.
+
+        Raises:
+            BoardUnavailable: the board does not have it.
+        """
+        if name not in self.models:
+            with suppress(BoardUnavailable):
+                self._need("model", lambda: self._tells(name), self.patience.models_s)
+        if name not in self.models:
+            raise self._unavailable(f"has no model {name}; upload it: vanallen model upload {name}")
+        return self.models[name]
+
     def restart_controller(self, *, kill: bool = False) -> None:
         """End the controller and start it anew; `kill` leaves it no moment to store anything."""
         self.stack.restart_controller(kill=kill)
@@ -276,6 +289,10 @@ class RunningBoard:
         wanted = set(shipped_models()) if self.hand is not None else set()
         self.models = self._told_models()
         return bool(self.models) and wanted <= self.models.keys()
+
+    def _tells(self, name: str) -> bool:
+        self.models = self._told_models()
+        return name in self.models
 
     def _told_models(self) -> dict[str, ModelReport]:
         told = reversed(self.models_told())  # of one model in two slots the first counts

@@ -52,7 +52,7 @@ class Jobs:
     ) -> SentJob:
         """Submit a job under a number that was not used before; `slot` if not the model's first."""
         number = self._rig.next_job()
-        slot = self._rig.models[model].slot if slot is None else slot
+        slot = self._rig.model(model).slot if slot is None else slot
         request = self._rig.ground.send(
             "submit-job",
             job=number,

@@ -37,7 +37,7 @@ def in_slot(rig: RunningBoard) -> list[str]:
 
 def test_confirmed_model_stays(nominal: RunningBoard, store: ModelStore) -> None:
     """Installed on trial and confirmed, the model is there after a reboot."""
-    store.install_on_trial(store.directory(nominal.models["hotspot"].slot), SLOT)
+    store.install_on_trial(store.directory(nominal.model("hotspot").slot), SLOT)
     store.confirm(SLOT)
     reboot(nominal)
     proven_s = nominal.within(nominal.patience.models_s)
@@ -46,7 +46,7 @@ def test_confirmed_model_stays(nominal: RunningBoard, store: ModelStore) -> None
 
 def test_unconfirmed_model_is_rolled_back(nominal: RunningBoard, store: ModelStore) -> None:
     """Nobody confirms it: the next start puts back what was there before, which was nothing."""
-    store.install_on_trial(store.directory(nominal.models["hotspot"].slot), SLOT)
+    store.install_on_trial(store.directory(nominal.model("hotspot").slot), SLOT)
     assert store.on_trial(SLOT)
     reboot(nominal)
     assert in_slot(nominal) == []
@@ -55,7 +55,7 @@ def test_unconfirmed_model_is_rolled_back(nominal: RunningBoard, store: ModelSto
 
 def test_damaged_model_is_left_out(nominal: RunningBoard, store: ModelStore) -> None:
     """A model whose manifest does not hold is not loaded, and the others are."""
-    store.install(store.directory(nominal.models["hotspot"].slot), SLOT)
+    store.install(store.directory(nominal.model("hotspot").slot), SLOT)
     manifest = store.directory(SLOT) / "manifest.json"
     files = sorted(path.name for path in store.directory(SLOT).iterdir())
     target = manifest if manifest.exists() else store.directory(SLOT) / files[0]

@@ -74,9 +74,9 @@ def test_damaged_update_is_refused(nominal: RunningBoard, update: bytes) -> None
 
 def test_update_of_another_shape_is_refused(nominal: RunningBoard, update: bytes) -> None:
     """A model that takes other inputs cannot take the place of one that users address."""
-    slot = nominal.models["hotspot"].slot
+    slot = nominal.model("hotspot").slot
     with pytest.raises(UpdateNotKept) as caught:
         upload(nominal.ground, update, Upload(slot, FILE, LONG_S, keep=True), lambda _: None)
     assert caught.value.reason is Reason.WRONG_SHAPE
     nominal.to_nominal()
-    assert nominal.models["hotspot"].slot == slot
+    assert nominal.model("hotspot").slot == slot

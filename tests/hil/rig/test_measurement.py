@@ -56,6 +56,14 @@ def test_failures_name_value_unit_and_limits():
     ]
 
 
+def test_a_usual_value_at_its_limit_is_not_marginal():
+    """The top clock is where a clock should be; the declaration says so."""
+    measure = Measures()
+    measure.declare("clock", "MHz", low=599, high=1801, margin=0.0)
+    assert measure("clock", 1800).outcome is MeasuredOutcome.PASS
+    assert measure("clock", 1802).outcome is MeasuredOutcome.FAIL
+
+
 def test_a_declared_measurement_keeps_its_limits():
     """Whoever takes it later cannot loosen them by leaving them out."""
     measure = Measures()

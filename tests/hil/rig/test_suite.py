@@ -3,16 +3,20 @@
 import getpass
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from hil.board_files import find_board
 from hil.rig.board_port import board_port
 from hil.rig.certificate import Certificate
+from hil.rig.children import Child
 from hil.rig.infrastructure import ExitCode
 from hil.rig.inventory import read_inventory
 from hil.rig.lease import Lease
@@ -79,6 +83,25 @@ def test_the_whole_suite_passes_on_the_emulated_board(tmp_path: Path):
     assert len(records) >= TESTS_MIN
     assert {one.verdict for one in records} == {Verdict.PASSED}
     assert records[-1].ended_s - records[0].started_s < LIMIT_S
+
+
+@pytest.mark.long
+def test_the_suite_runs_unchanged_on_a_tethered_board(tmp_path: Path, eventually):
+    """A serial port and no more: what only the emulator can do is skipped, the rest passes."""
+    profile = find_board("emulated").read_text("utf-8")
+    (tmp_path / "bench.yaml").write_text(re.sub(r"(?ms)^emulated:.*\Z", "", profile))
+    port = tmp_path / "board"
+    (tmp_path / "rig.yaml").write_text(
+        f"boards: {{bench: {{profile: bench.yaml, port: {{path: {port}}}}}}}"
+    )
+    command = [sys.executable, "-m", "hil", "emulate", "--link", str(port)]
+    with Child(command, tmp_path / "emulator.log"):
+        eventually(port.exists, "the board is there", within_s=60)
+        done = vanallen(tmp_path, "test", "--hil-env", "rig.yaml", "--hil-record", "kept")
+    assert done.returncode == 0, done.stdout[-4000:]
+    found = Counter(one.verdict for one in read_records(tmp_path / "kept"))
+    assert found.keys() == {Verdict.PASSED, Verdict.SKIPPED}
+    assert found[Verdict.PASSED] >= TESTS_MIN
 
 
 @pytest.mark.long
