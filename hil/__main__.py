@@ -116,6 +116,13 @@ def simulate(
     crash_acceleration: Annotated[float, typer.Option(min=0, help="Of crashes.")] = 10.0,
     jobs_per_day: Annotated[float, typer.Option(min=0, max=5000)] = 144.0,
     storm: Annotated[list[str] | None, typer.Option(help="Solar storm, such as S3@6.")] = None,
+    bit_errors: Annotated[
+        float, typer.Option(min=0, max=0.01, help="Bit error rate of the board's line.")
+    ] = 0.0,
+    contact_every: Annotated[
+        float, typer.Option(min=0, help="Minutes between contacts; 0: the ground always listens.")
+    ] = 0.0,
+    contact: Annotated[float, typer.Option(min=1, help="Minutes of one contact.")] = 10.0,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/simulation"),
     as_json: Json = False,
 ) -> None:
@@ -123,6 +130,7 @@ def simulate(
     from hil.environment.solar_storm import parse_storm
     from hil.simulation.command import simulate_command
     from hil.simulation.flight import FlightOptions
+    from hil.simulation.links import Links
 
     if level not in ("low", "nominal", "high"):
         raise UserError(f"--level {level}: write low, nominal or high")
@@ -137,6 +145,7 @@ def simulate(
         device_acceleration=crash_acceleration,
         jobs_per_day=jobs_per_day,
         storms=tuple(parse_storm(text) for text in storm or []),
+        links=Links(bit_errors, contact_every * 60, contact * 60),
     )
     raise typer.Exit(simulate_command(options, out, as_json=as_json))
 

@@ -30,9 +30,11 @@ from hil.environment.radiation import Exposure, Hit, Level, Radiation, Targets, 
 from hil.environment.solar_storm import SolarStorm
 from hil.environment.vehicle import load_vehicle
 from hil.kernel import poisson_arrivals, stream
+from hil.rig.versions import our_commit
 from hil.shipped_slots import fill_slots
 from hil.simulation.board import BoardParts, VirtualBoard
-from hil.simulation.mission import Job, Log, Mission
+from hil.simulation.links import Links
+from hil.simulation.mission import Job, Log, Manner, Mission
 from hil.simulation.pace import Pace
 
 DAY_S = 86_400.0
@@ -57,6 +59,7 @@ class FlightOptions:
     jobs_per_day: float = 144.0
     storms: tuple[SolarStorm, ...] = ()
     pace: Pace = field(default_factory=Pace)
+    links: Links = field(default_factory=Links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
             parts = BoardParts(flown, work, slots, memory.directory, macs)
             sessions = stream(options.seed, "board-session")
             board = VirtualBoard(parts, FlownBoard(physics, vehicle, conditions), sessions)
-            mission = Mission(flown, board, options.seed, options.pace, conditions.start_s)
+            manner = Manner(options.pace, options.links)
+            mission = Mission(flown, board, options.seed, manner, conditions.start_s)
             exposure = _exposure(options, radiation, slots)
             hits = arrivals(exposure, conditions, options.seed)
             mission.plan_hits(hits)
@@ -194,8 +198,15 @@ def rerun(options: FlightOptions) -> str:
         "jobs-per-day": _exact(options.jobs_per_day),
     }
     words = [f"--{name} {shlex.quote(value)}" for name, value in given.items()]
+    links = options.links
+    if links.bit_error_rate:
+        words.append(f"--bit-errors {_exact(links.bit_error_rate)}")
+    if links.has_gaps:
+        words.append(f"--contact-every {_exact(links.contact_every_s / 60)}")
+        words.append(f"--contact {_exact(links.contact_s / 60)}")
     words += [f"--storm {s.name}@{_exact(s.onset_s / 3600)}" for s in options.storms]
-    return " ".join(["vanallen simulate", *words])
+    commit = f"  # at commit {our_commit()}" if our_commit() else ""
+    return " ".join(["vanallen simulate", *words]) + commit
 
 
 def _exact(value: float) -> str:
@@ -271,4 +282,4 @@ def _declared(options: FlightOptions, profile: Profile, exposure: Exposure) -> t
         "durations of inference are modelled from the profile; results are real",
     ]
     lines += [f"solar storm {s.name} from hour {s.onset_s / 3600:g}" for s in options.storms]
-    return tuple(lines)
+    return (*lines, *options.links.declared())

@@ -14,6 +14,7 @@ from typing import Any
 from flight_sw.board_watch import SupplyOrder
 from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs
 from flight_sw.dictionary.housekeeping import HOUSEKEEPING
+from flight_sw.dictionary.storage_commands import STORES
 from flight_sw.link_profile import link_settings
 from flight_sw.profile import Profile
 from flight_sw.resources.lookahead import Outlook
@@ -23,10 +24,12 @@ from hil.environment.forecast import outlook_of
 from hil.environment.radiation import IN_MEMORY, Effect, Hit
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault
+from hil.faults.line import pass_through
 from hil.faults.regions import Region
 from hil.kernel import Actor, Timeline, stream
 from hil.simulation.board import VirtualBoard
 from hil.simulation.ground import VirtualGround
+from hil.simulation.links import Links
 from hil.simulation.pace import Pace
 
 BITS_PER_BYTE = 10  # start and stop bit
@@ -85,6 +88,14 @@ class MemoryStorage:
         self._blobs[name] = content
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How it is flown: periods, and links."""
+
+    pace: Pace
+    links: Links
+
+
 class Mission:
     """The stack of one flight; `run` it to its end.
 
@@ -95,12 +106,15 @@ class Mission:
     """
 
     def __init__(
-        self, profile: Profile, board: VirtualBoard, seed: int, pace: Pace, utc_s: float
+        self, profile: Profile, board: VirtualBoard, seed: int, manner: Manner, utc_s: float
     ) -> None:
         self.timeline = Timeline()
         self.log = Log()
         self.board = board
-        self._profile, self._pace, self._utc_s = profile, pace, utc_s
+        self._profile, self._utc_s = profile, utc_s
+        self._pace, self._links = manner.pace, manner.links
+        self._chance = stream(seed, "line-noise")
+        self._had_contact_until_s = 0.0
         self._digest = hashlib.sha256()
         self._keys: KeySet = reserved_test_keys()
         self._records = RecordStore(MemoryStorage())
@@ -124,6 +138,8 @@ class Mission:
         timeline.call(0.0, "sample", self._sample)
         timeline.call(1.0, "operator", self._begin)
         timeline.call(OPERATOR_S, "operator", self._operate)
+        if self._links.has_gaps:
+            timeline.call(self._links.contact_s, "contact", self._lose_contact)
         span_s = max(duration_s / 200, 600.0)
         reached_s = 0.0
         while reached_s < duration_s:
@@ -149,7 +165,8 @@ class Mission:
 
     def _step_controller(self, now: float) -> None:
         board_in, self._to_controller = self._to_controller, b""
-        uplink = self.ground.take_uplink()
+        contact = self._links.in_contact(now)
+        uplink = self.ground.take_uplink() if contact else b""
         supply_on = current_a = None
         if now >= self._supply_due_s:
             self._supply_due_s = now + SUPPLY_PERIOD_S
@@ -159,7 +176,7 @@ class Mission:
         inputs = Inputs(
             utc_s=self._utc_s + now,
             space=((1, uplink),) if uplink else (),
-            connections=(1,),
+            connections=(1,) if contact else (),
             board=board_in,
             supply_on=supply_on,
             current_a=current_a,
@@ -181,7 +198,7 @@ class Mission:
                 "line",
                 partial(self._arrive_at_board, outputs.board),
             )
-        if outputs.space:
+        if outputs.space and contact:
             self.ground.receive(outputs.space)
         self.timeline.wake(self._brain, wake_at)
 
@@ -205,11 +222,11 @@ class Mission:
 
     def _arrive_at_board(self, data: bytes, now: float) -> None:
         if self.board.running:
-            self.board.serial_in += data
+            self.board.serial_in += pass_through(data, self._links.noise, self._chance)
             self.timeline.wake(self._node, now)
 
     def _arrive_at_controller(self, data: bytes, now: float) -> None:
-        self._to_controller += data
+        self._to_controller += pass_through(data, self._links.noise, self._chance)
         self.timeline.wake(self._brain, now)
 
     def _switch(self, now: float, order: SupplyOrder) -> None:
@@ -245,6 +262,19 @@ class Mission:
             self.ground.send("set-mode", mode="NOMINAL")
             self.timeline.wake(self._brain, now)
         self.timeline.call(now + OPERATOR_S, "operator", self._operate)
+
+    def _lose_contact(self, now: float) -> None:
+        self._had_contact_until_s = now
+        gap_s = self._links.contact_every_s - self._links.contact_s
+        self.timeline.call(now + gap_s, "contact", self._meet)
+
+    def _meet(self, now: float) -> None:
+        """A contact begins: first what the stores kept since the last one."""
+        since, until = self._utc_s + self._had_contact_until_s, self._utc_s + now
+        for store in STORES:
+            self.ground.send("retrieve-store", store=store, since=since, until=until)
+        self.timeline.wake(self._brain, now)
+        self.timeline.call(now + self._links.contact_s, "contact", self._lose_contact)
 
     def _submit(self, job: Job, now: float) -> None:
         self.ground.send(

@@ -1,0 +1,52 @@
+"""The links of a simulated flight: bits that flip on the way, and hours in which no ground listens.
+
+In a gap telecommands wait on the ground and telemetry in the payload's stores, from which the operator
+has it sent at the next contact. The uplink is clean: its code mends what a frame survives, and a lost
+telecommand is a matter of the operator's patience, not of the payload.
+"""
+
+from dataclasses import dataclass
+
+from hil.faults.line import LineNoise
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How good they are.
+
+    Args:
+        bit_error_rate: on the board's serial line, both ways.
+        contact_every_s: from the start of one contact to that of the next; 0 for a ground that always
+            listens.
+        contact_s: length of one.
+    """
+
+    bit_error_rate: float = 0.0
+    contact_every_s: float = 0.0
+    contact_s: float = 600.0
+
+    @property
+    def noise(self) -> LineNoise:
+        """What the line does to bytes."""
+        return LineNoise(bit_error_rate=self.bit_error_rate)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether there are times without contact."""
+        return self.contact_every_s > self.contact_s
+
+    def in_contact(self, now_s: float) -> bool:
+        """Whether a ground listens; the first contact begins with the flight."""
+        return not self.has_gaps or now_s % self.contact_every_s < self.contact_s
+
+    def declared(self) -> tuple[str, ...]:
+        """Sentences for the report; none for clean links and a ground that always listens."""
+        lines = []
+        if self.bit_error_rate:
+            lines.append(f"the board's line flips one bit in {1 / self.bit_error_rate:.3g}")
+        if self.has_gaps:
+            lines.append(
+                f"a ground listens {self.contact_s / 60:g} min of every "
+                f"{self.contact_every_s / 60:g} min; the rest is had from the payload's stores"
+            )
+        return tuple(lines)
