@@ -4,6 +4,7 @@ Commands describe the packet; frames, security and counters are the link's, so a
 bridge for those. Text and lists are sized by the count before them.
 """
 
+import re
 from collections.abc import Iterator
 
 from flight_sw.dictionary.field import Field, Kind
@@ -122,7 +123,8 @@ def _states(field: Field) -> Iterator[str]:
 
 
 def _name(name: str) -> str:
-    return name.upper().replace("-", "_")
+    """OpenC3 splits lines at spaces, so a name is one word."""
+    return re.sub(r"\W+", "_", name.upper())
 
 
 def _quoted(text: str) -> str:

@@ -52,6 +52,15 @@ def test_openc3_declares_every_packet() -> None:
     assert sum(line.startswith("COMMAND ") for line in lines) == len(COMMANDS)
 
 
+def test_openc3_names_are_single_words() -> None:
+    """A choice of several words is one name, or OpenC3 takes its end for a value."""
+    states = [
+        line.split() for line in export("openc3").splitlines() if line.startswith("    STATE")
+    ]
+    assert len(states) > 100
+    assert all(len(words) == 3 and words[2].isdecimal() for words in states)
+
+
 def test_the_command_writes_a_file(tmp_path: Path) -> None:
     """`vanallen dictionary export` writes what `export` gives, and says how much."""
     out = tmp_path / "dictionary.xml"
