@@ -117,7 +117,7 @@ PARTS: tuple[Part, ...] = (
     _least("F10.days", "simulated days watched", 20, 20),
     _most("F10.overruns", "ticks that overran", 0, 0),
     _least("F11.seconds", "longest soak, s", 120, 7200, max),
-    _most("F11.growth_percent", "growth of memory during the soak, %", 1, 1, max),
+    _most("F11.growth_percent", "growth of memory during the soak, %", 5, 5, max),
     _most("F11.slope_percent_per_day", "slope of memory, % per day", None, 1, max),
     _most("F11.fd_change", "change in descriptors", 0, 0, max),
     _most("F11.thread_change", "change in threads", 0, 0, max),
