@@ -22,9 +22,9 @@ from hil.applications.decoder_graph import (
     random_weights,
 )
 from hil.applications.models import MODELS_DIR, TEXT_MODEL
+from hil.bench.int4_shape import SMALL
 from hil.bench.mapped import scratch
 
-SMALL: Final = DecoderShape(6, 256, 8, 4, 32, 768, 8192, 1024)
 PROMPT_TOKENS, ANSWER_TOKENS = 64, 64
 LOOP_TOKENS, LOOP_S_MAX = 256, 20.0  # the goal for an answer of the large shape, the link left out
 FREE_BYTES_MIN: Final = 3 << 30

@@ -34,6 +34,8 @@ SEED = 20_260_101
 CALIBRATION_SEEDS = range(4_000_000, 4_000_032)
 SCENE_SEEDS = range(3_000_000, 3_000_016)  # training and its tests stay below
 REDUCTION_MIN = 100.0
+# A reduction of 100 times is shown by the bounds of both rates only with more faults.
+MORE = {Protection.NONE: 3, Protection.STANDARD: 3}
 Answer = bytes | None  # the map of fire pixels as bits; None: no answer, and the job runs again
 Course = Callable[[int], Answer]
 
@@ -79,15 +81,14 @@ def run(faults: int = FAULTS) -> dict[str, Any]:
         }
         scenes = [make_scene(seed).bands[None] for seed in SCENE_SEEDS]
         bench = _Bench(parts, scenes, card.threshold if card else 0.5)
-        classes = {c.value: _measure(bench, c, faults) for c in Protection}
+        classes = {c.value: _measure(bench, c, faults * MORE.get(c, 1)) for c in Protection}
     return {
         "model": MODEL,
-        "faults_per_class": faults,
         "confidence": 0.95,
         "seed": SEED,
         "classes": classes,
         "standard_reduction": _reduction(classes),
-        "goals": _goals(classes, faults),
+        "goals": _goals(classes),
     }
 
 
@@ -123,6 +124,7 @@ def _measure(bench: _Bench, protection: Protection, faults: int) -> dict[str, An
         final = course(scene) if hits or given is None else given
         counts["wrong_confirmed"] += final != golden[scene]
     return {
+        "faults": faults,
         "hits": counts["hits"],
         "alarms": counts["alarms"],
         "at_once": _rate(counts["wrong_at_once"], faults),
@@ -146,7 +148,7 @@ def _rate(events: int, trials: int) -> dict[str, float]:
     return {"wrong": events, "rate": events / trials, "low": low, "high": high}
 
 
-def _reduction(classes: dict[str, Any]) -> dict[str, float | None]:
+def _reduction(classes: dict[str, Any]) -> dict[str, Any]:
     """How many times rarer a wrong final answer is: by the bounds of both, and as counted (None
     where none was left to count).
     """
@@ -155,11 +157,11 @@ def _reduction(classes: dict[str, Any]) -> dict[str, float | None]:
     return {"counted": counted, "at_least": bare["low"] / kept["high"]}
 
 
-def _goals(classes: dict[str, Any], faults: int) -> dict[str, bool]:
-    bare, kept = (classes[c]["confirmed"]["rate"] for c in ("none", "standard"))
-    found = all(classes[c]["hits"] == faults for c in ("standard", "high", "vote"))
+def _goals(classes: dict[str, Any]) -> dict[str, bool]:
+    kept = ("standard", "high", "vote")
+    found = all(classes[c]["hits"] == classes[c]["faults"] for c in kept)
     return {
-        "standard_100_times_lower": 0 < kept * REDUCTION_MIN <= bare or 0 == kept < bare,
+        "standard_100_times_lower": _reduction(classes)["at_least"] >= REDUCTION_MIN,
         "high_silent_0": classes["high"]["confirmed"]["wrong"] == 0,
         "vote_silent_0": classes["vote"]["confirmed"]["wrong"] == 0,
         "every_fault_found": found,

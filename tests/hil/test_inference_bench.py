@@ -25,6 +25,6 @@ def test_every_fault_in_protected_weights_is_found_and_no_final_answer_is_wrong(
     """A short run of the long bench."""
     found = sdc.run(faults=40)
     for name in ("standard", "high", "vote"):
-        assert found["classes"][name]["hits"] == 40
+        assert found["classes"][name]["hits"] == found["classes"][name]["faults"] >= 40
         assert found["classes"][name]["confirmed"]["wrong"] == 0
     assert found["classes"]["none"]["hits"] == 0
