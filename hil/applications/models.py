@@ -10,6 +10,8 @@ from flight_sw.errors import ModelError
 from flight_sw.inference.text_compile import is_text_model
 
 MODELS_DIR = Path(flight_sw.__file__).parent / "models"
+# What the slots of an emulated board hold from 1 on, unless somebody says otherwise.
+SLOT_MODELS = ("hotspot", "telemetry-anomaly")
 TEXT_MODEL = "telemetry-text"  # the folder of the shipped language model
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from flight_sw.devices.storage import read_key_file
 from flight_sw.errors import UserError
 from flight_sw.space_link.keys import KeySet, parse_keys
-from hil.applications.models import find_model, shipped_models
+from hil.applications.models import SLOT_MODELS, find_model
 from hil.faults.rig_client import RigClient
 from hil.rig.children import Child
 from hil.rig.hold import HeldBoard
@@ -140,7 +140,7 @@ class BoardStack:
             return
         short = self._ending.enter_context(tempfile.TemporaryDirectory(prefix="vanallen-"))
         self._link = Path(short) / "board"
-        files = {slot: find_model(name) for slot, name in enumerate(shipped_models(), start=1)}
+        files = {slot: find_model(name) for slot, name in enumerate(SLOT_MODELS, start=1)}
         models = self.state("models")
         install(models, compile_for(self.entry.profile, files, lambda _: None))
         program = EmulatorProgram(

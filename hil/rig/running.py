@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flight_sw.errors import PortError, VanAllenError
 from hil import places
-from hil.applications.models import shipped_models
+from hil.applications.models import SLOT_MODELS
 from hil.faults.rig_client import RigClient
 from hil.ground.archive import Archive
 from hil.ground.client import Ground
@@ -286,7 +286,7 @@ class RunningBoard:
         return len(self._told_models()) != len(self.models)
 
     def _ask_models(self) -> bool:
-        wanted = set(shipped_models()) if self.hand is not None else set()
+        wanted = set(SLOT_MODELS) if self.hand is not None else set()
         self.models = self._told_models()
         return bool(self.models) and wanted <= self.models.keys()
 

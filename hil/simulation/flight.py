@@ -19,7 +19,7 @@ from flight_sw.profile import LookAhead, Profile
 from hil import board_files
 from hil.applications.cost import multiply_adds
 from hil.applications.golden import GoldenTwin, same_bits
-from hil.applications.models import find_model, shipped_models
+from hil.applications.models import SLOT_MODELS, find_model
 from hil.campaign.segments import draw_segment
 from hil.emulator.settings import Silicon, Work, power_model, read_profile, thermal_node
 from hil.environment.camera import take_picture
@@ -93,7 +93,7 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
     vehicle = load_vehicle(options.vehicle)
     duration_s = options.days * DAY_S
     conditions = conditions_along(orbit, duration_s)
-    names = dict(enumerate(shipped_models(), start=1))
+    names = dict(enumerate(SLOT_MODELS, start=1))
     paths = {slot: find_model(name) for slot, name in names.items()}
     table = silicon.heat.firmware_table
     physics = BoardPhysics(power_model(profile, silicon), thermal_node(silicon), table)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hil.applications.models import shipped_models
+from hil.applications.models import SLOT_MODELS
 from hil.rig.measurement import Measures
 from hil.rig.running import RunningBoard
 from hil.suite.asking import event
@@ -44,7 +44,7 @@ def test_board_counts_its_boots(nominal: RunningBoard) -> None:
 def test_shipped_models_are_there_and_protected(nominal: RunningBoard, measure: Measures) -> None:
     """Every shipped model is loaded, its weights proven live by the share that the profile asks."""
     wanted = nominal.entry.profile.inference.min_coverage
-    for name in shipped_models():
+    for name in SLOT_MODELS:
         model = nominal.model(name)
         measure.declare(f"coverage.{name}", low=wanted, margin=0.0)
         measure(f"coverage.{name}", model.coverage)
