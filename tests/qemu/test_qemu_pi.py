@@ -5,7 +5,9 @@ a small one in 8-bit integers, which is soon proven; the shipped models fly with
 marked `long` is left out of `.ci/run`.
 """
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -17,8 +19,8 @@ from hil.board_files import read_board
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.rig_client import RigClient
 from hil.rig.model_slots import compile_for, install
-from hil.rig.qemu_pi.image import TOOLS
-from hil.rig.qemu_pi.process import build_image, stop_board
+from hil.rig.qemu_pi.image import TOOLS, build
+from hil.rig.qemu_pi.process import build_image, image_folder, stop_board
 from hil.rig.tools import missing_tools
 from tests.qemu.int8_model import write
 
@@ -175,6 +177,19 @@ def test_a_short_flight_is_golden(link, tmp_path):
     assert summary["golden_match"] is True
     assert summary["steps"]["hot board throttled"] is True
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.long
+def test_the_same_input_gives_the_same_card(link, tmp_path):
+    """Built again from the same kernel, base system and wheels, the card has the same bytes."""
+    stop_board(link)
+    made = image_folder()
+    kept = shutil.ignore_patterns("sd.*", "models", "building-*")
+    shutil.copytree(made, tmp_path / "again", ignore=kept, symlinks=True)
+    build(tmp_path / "again", say)
+    cards = [folder / "sd.img" for folder in (made, tmp_path / "again")]
+    digests = {hashlib.sha256(card.read_bytes()).hexdigest() for card in cards}
+    assert len(digests) == 1
 
 
 @pytest.mark.long

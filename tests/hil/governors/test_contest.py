@@ -9,8 +9,8 @@ from hil.bench.governor import judge
 from hil.governors import baselines, ours
 from hil.governors.contest import FIXED, SCENARIOS, TUNED, figures, half_width, make_field
 from hil.governors.oracle import best_on_time
+from hil.governors.page import render
 from hil.governors.plant import LIMIT_C, make_trace, task_of, true_model
-from hil.governors.plot import draw_table
 from hil.governors.policy import Sight, Task
 
 NO_OUTLOOK = Outlook(10.0, 1.0, ())
@@ -104,6 +104,8 @@ def test_goals_are_judged_from_the_table_and_drawn(field) -> None:
     table["nominal"]["fixed 1400"]["on_time"] += 0.05
     assert not judge(table)["goals"]["never_far_behind"]
     assert json.dumps(judge(table))
-    svg = draw_table(table)
-    assert all(name in svg for name in names)
+    page = render({"seeds": 2, **judge(table), "table": table}, 1.10)
+    assert all(name in page for name in names)
+    assert "nominal: 1.000 times the jobs of step_wise" in page
+    assert "so 1.10 is out of reach here" in page
     assert task_of(trace, field.vehicles["nominal"]).top == 3
