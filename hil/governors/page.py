@@ -47,7 +47,7 @@ def verdicts(result: Mapping[str, Any], jobs_goal: float) -> list[str]:
         oracle = result["oracle_behind_best_of_all"][scenario]
         if oracle > 0:
             lines.append(
-                f"{scenario}: the best baseline of all breaks a limit and is {100 * ours:.1f} % ahead of "
-                f"us; even the oracle, which keeps the limits, stays {100 * oracle:.1f} % behind it."
+                f"{scenario}: the best baseline of all breaks a limit and is {100 * ours:.1f} % ahead; "
+                f"even the oracle, which keeps the limits, stays {100 * oracle:.1f} % behind it."
             )
     return lines
