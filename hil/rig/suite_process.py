@@ -32,6 +32,7 @@ def suite_command(arguments: Sequence[str]) -> list[str]:
     return [
         *(sys.executable, "-m", "pytest", "-c", "/dev/null", "--rootdir", str(_root())),
         *("-p", PLUGIN, "-p", "no:cacheprovider", "--import-mode=importlib"),
+        *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of an editable install's own hook
         *("--pyargs", SUITE, *arguments),
     ]
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hil.board_files import find_board
+from hil.board_files import find_board, read_board
 from hil.rig.board_port import board_port
 from hil.rig.certificate import Certificate
 from hil.rig.children import Child
 from hil.rig.infrastructure import ExitCode
 from hil.rig.inventory import read_inventory
 from hil.rig.lease import Lease
+from hil.rig.programs import make_keys
 from hil.rig.record import Verdict, read_records
 from hil.rig.replay import replay
 from hil.rig.versions import sha256_of
@@ -157,3 +158,22 @@ def test_a_port_with_no_board_of_ours_behind_it_is_told(tmp_path: Path, stream: 
     assert time.monotonic() - before_s < ODD_S
     assert done.returncode == ExitCode.UNAVAILABLE, done.stdout + done.stderr
     assert "board odd: " in done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        ("link: space, keys: keys, port: {url: 'tcp://CHATTER'}", "no telemetry at all"),
+        ("link: space, keys: keys, port: {url: 'tcp://127.0.0.1:9'}", "nobody answers"),
+        ("port: {path: /dev/no-such-port}", "no such port; plug the board in"),
+    ],
+)
+def test_a_board_that_is_not_there_is_told(tmp_path: Path, port: str, said: str, chatter):
+    """Garbage on the space link, nobody at it, no device: 69 and what to do, at once."""
+    make_keys(tmp_path / "keys", read_board("raspberry-pi-4"))
+    entry = f"{{profile: raspberry-pi-4, {port.replace('CHATTER', chatter('garbage'))}}}"
+    (tmp_path / "rig.yaml").write_text(f"boards: {{odd: {entry}}}")
+    done = vanallen(tmp_path, "accept", "--hil-env", "rig.yaml", "--out", "kept", "-k", "identity")
+    assert done.returncode == ExitCode.UNAVAILABLE, done.stdout + done.stderr
+    assert said in done.stdout
