@@ -20,6 +20,7 @@ from hil.desk import DEFAULT_SPACE, Board, Json, keys_app, read_keys
 from hil.dictionary_export.command import dictionary_app
 from hil.model_command import model_app
 from hil.rig_commands import hil_app
+from hil.soak_command import soak
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -50,6 +51,7 @@ app.add_typer(campaign_app, name="campaign", rich_help_panel="Bench")
 app.add_typer(model_app, name="model", rich_help_panel="Bench")
 app.add_typer(dictionary_app, name="dictionary", rich_help_panel="Bench")
 app.command(name="bench", rich_help_panel="Bench")(bench)
+app.command(rich_help_panel="Bench")(soak)
 app.command(rich_help_panel="Fly by hand, in three terminals")(sequence_command.sequence)
 app.command(rich_help_panel="Look back")(archive_command.plot)
 app.command(rich_help_panel="Look back")(archive_command.export)

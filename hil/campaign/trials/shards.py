@@ -81,13 +81,23 @@ def write_shard(folder: Path, digest: str, shard: Shard, trials: list[Trial], cp
     content = ShardFile(
         digest, shard.name, shard.first, shard.count, round(cpu_s, 3), tuple(trials)
     )
-    _write(folder / SHARDS / f"{shard.name}{ENDING}", msgspec.json.encode(content))
+    store_shard(folder, shard.name, msgspec.json.encode(content))
+
+
+def store_shard(folder: Path, name: str, content: bytes) -> None:
+    """Put a shard's file in its place, whole or not at all."""
+    _write(shard_file(folder, name), content)
+
+
+def shard_file(folder: Path, name: str) -> Path:
+    """Where a shard's file lies."""
+    return folder / SHARDS / f"{name}{ENDING}"
 
 
 def read_shard(folder: Path, digest: str, shard: Shard) -> ShardFile | None:
     """What a shard found, or None if it is missing, damaged or another plan's."""
     try:
-        data = (folder / SHARDS / f"{shard.name}{ENDING}").read_bytes()
+        data = shard_file(folder, shard.name).read_bytes()
         found = msgspec.json.decode(data, type=ShardFile)
     except (OSError, msgspec.DecodeError):
         return None

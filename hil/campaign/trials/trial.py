@@ -133,9 +133,9 @@ def _look_at(
     ends: tuple[float | None, float | None],
 ) -> Seen:
     """What the judge is given of a trial that is over; `ends` are when it healed and settled."""
-    alive = _ping(stack)
+    alive = ping(stack)
     notes = stack.notes
-    wrong, changed = _compare(stack, notes)
+    wrong, changed = compare(stack, notes)
     return Seen(
         drawn,
         strikes,
@@ -242,7 +242,7 @@ def _is_settled(stack: TrialStack, strikes: Sequence[Strike]) -> bool:
     return answered <= known and not _damage(stack, strikes)
 
 
-def _ping(stack: TrialStack) -> bool:
+def ping(stack: TrialStack) -> bool:
     """Whether the payload still answers."""
     before = stack.notes.alive
     stack.order("ping")
@@ -253,7 +253,7 @@ def _ping(stack: TrialStack) -> bool:
     return stack.notes.alive > before
 
 
-def _compare(stack: TrialStack, notes: Notes) -> tuple[int, int]:
+def compare(stack: TrialStack, notes: Notes) -> tuple[int, int]:
     """Final answers that are wrong in any bit, and those that decide otherwise.
 
     Final is what was confirmed and not taken back; without protection nothing is ever confirmed.

@@ -1,0 +1,25 @@
+"""The swarm: a seed is a flight, and the payload comes back each time."""
+
+import pytest
+
+from hil.campaign.soak import LIVENESS_S, ROUND_S, soak
+
+ONE_ROUND = ROUND_S / 86_400
+
+
+def test_the_same_seed_gives_the_same_trace() -> None:
+    """Two flights of one seed agree in every byte on both links and in every figure; nothing breaks."""
+    first = soak(ONE_ROUND, 2, "hotspot", "emulated", lambda *_: None)
+    assert first == soak(ONE_ROUND, 2, "hotspot", "emulated", lambda *_: None)
+    assert first["broken"] == []
+    assert first["faults"] > 0
+    assert first["answers"] > 0
+    assert first["longest_to_recover_s"] < LIVENESS_S
+
+
+@pytest.mark.long
+def test_a_day_of_swarm_breaks_nothing() -> None:
+    """144 rounds of random subsets: no wrong answer, and NOMINAL or SAFE within a minute each time."""
+    figures = soak(1.0, 11, "hotspot", "emulated", lambda *_: None)
+    assert figures["broken"] == []
+    assert set(figures["ended_in"]) <= {"NOMINAL", "SAFE"}
