@@ -47,7 +47,9 @@ SCRUB_SHARE_MAX, SCRUB_PASS_S_MAX = 0.02, 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Built:
+class Built:
+    """A shape, its file and an input."""
+
     name: str
     source: Path
     feed: Feed
@@ -59,11 +61,11 @@ def run() -> dict[str, Any]:
     with scratch() as folder:
         for name, build in SHAPES.items():
             source = folder / f"{name}.onnx"
-            models[name] = _measure(_Built(name, source, build(source)), folder / name)
+            models[name] = _measure(Built(name, source, build(source)), folder / name)
             if name == "resnet18":
                 feed = build(source)
                 small = quantised(source, folder / f"{INT8}.onnx", feed)
-                models[INT8] = _measure(_Built(INT8, small, feed), folder / INT8)
+                models[INT8] = _measure(Built(INT8, small, feed), folder / INT8)
             for file in folder.glob(f"{name}*.onnx"):
                 file.unlink()
         decoder, feed = small_decoder(folder / f"{INT4}-source")
@@ -80,7 +82,7 @@ def run() -> dict[str, Any]:
     }
 
 
-def _measure(built: _Built, folder: Path) -> dict[str, Any]:
+def _measure(built: Built, folder: Path) -> dict[str, Any]:
     folder.mkdir()
     is_guarded = built.name in GUARDED
     guarding = Guarding(_calibration(built.feed) if is_guarded else ())
@@ -113,7 +115,7 @@ def _measure(built: _Built, folder: Path) -> dict[str, Any]:
         found |= _guards(parts, tensors)
         found["layers_summed"] = len(report.checked) if report else 0
         found["layers_not_summed"] = len(report.skipped) if report else 0
-    found |= _injections(built, live, tensors)
+    found |= injections(built, live, tensors)
     return found
 
 
@@ -158,7 +160,7 @@ def _repair_ratio(live: Mapped) -> float:
     return found["reload"]
 
 
-def _injections(built: _Built, live: Mapped, tensors: list[Any]) -> dict[str, Any]:
+def injections(built: Built, live: Mapped, tensors: list[Any]) -> dict[str, Any]:
     """Faults per second: flip, run, flip back; against a peer, and with only the suffix run again."""
     places = itertools.cycle(_places(live))
 

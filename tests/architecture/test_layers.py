@@ -54,6 +54,7 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.bench",
             "hil.board_commands",
             "hil.campaign_command",
+            "hil.soak_command",
             "hil.doctor",
             "hil.model_command",
             "hil.rig_commands",
