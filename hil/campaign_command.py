@@ -155,3 +155,36 @@ def canaries(
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
     raise typer.Exit(0 if all(row["caught"] for row in rows) else 1)
+
+
+@campaign_app.command("mission")
+def mission(
+    orbit: Annotated[str, typer.Option(help="Shipped orbit, or a file.")] = "leo-550",
+    days: Annotated[float, typer.Option(min=0.01, max=4000, help="Of each flight.")] = 30.0,
+    flights: Annotated[int, typer.Option(min=1, max=1000, help="For each cell of the table.")] = 1,
+    acceleration: Annotated[float, typer.Option(min=1, help="Of hits in memory.")] = 1e5,
+    board: Board = "emulated",
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Fly an orbit's particles: availability and wrong answers per year, by protection and governor."""
+    from hil.campaign.mission_campaign import MissionPlan, fly_missions
+    from hil.simulation.flight import FlightOptions
+
+    options = FlightOptions(
+        orbit=orbit, days=days, seed=seed, board=board, acceleration=acceleration
+    )
+    figures = fly_missions(MissionPlan(options, flights), lambda _: None)
+    if as_json:
+        typer.echo(json.dumps(figures, indent=1))
+        return
+    typer.echo(
+        f"{'protection':<12}{'governor':<12}{'hits':>6}{'wrong':>7}  SDC per year (95 %)   available"
+    )
+    for row in figures["cells"]:
+        bounds = f"{row['sdc_per_year_low']:.2g} to {row['sdc_per_year_high']:.2g}"
+        typer.echo(
+            f"{row['protection']:<12}{row['governor']:<12}{row['hits']:>6}{row['wrong']:>7}  "
+            f"{bounds:<21} {100 * row['availability']:.3f} %"
+        )
+    typer.echo(figures["holds_for"])

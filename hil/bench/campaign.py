@@ -1,8 +1,8 @@
 """`vanallen bench campaign`: how fast faults are sampled, on one processor and two, and days flown.
 
-`injections_per_s` counts two things apart: whole trials of the stack, each one flip with jobs, scrub and
-telemetry around it, and bare injections into a live model (flip, run, flip back), which is what PyTorchFI
-does. Scaling needs two processors that have nothing else to do; `busy` says whether they had.
+`injections_per_s` counts two things apart: whole trials of the stack, each one flip with jobs, scrub
+and telemetry around it, and bare injections into a live model (flip, run, flip back), as PyTorchFI does.
+Scaling needs two processors that have nothing else to do; `busy` says whether they had.
 """
 
 import os

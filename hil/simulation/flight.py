@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -60,6 +60,8 @@ class FlightOptions:
     storms: tuple[SolarStorm, ...] = ()
     pace: Pace = field(default_factory=Pace)
     links: Links = field(default_factory=Links)
+    protection: Literal["none", "standard"] = "standard"
+    governor: Literal["look-ahead", "staircase"] = "look-ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,13 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
         with tempfile.TemporaryDirectory(prefix="vanallen-sim-") as folder:
             slots = fill_slots(Path(folder) / "slots", profile)
             macs = {slot: multiply_adds(path) for slot, path in paths.items()}
-            flown = _with_look_ahead(options.pace.stretch(profile), physics, work)
+            flown = _governed(options, profile, physics, work)
             parts = BoardParts(flown, work, slots, memory.directory, macs)
             sessions = stream(options.seed, "board-session")
             board = VirtualBoard(parts, FlownBoard(physics, vehicle, conditions), sessions)
             manner = Manner(options.pace, options.links)
             mission = Mission(flown, board, options.seed, manner, conditions.start_s)
+            mission.protection = options.protection
             exposure = _exposure(options, radiation, slots)
             hits = arrivals(exposure, conditions, options.seed)
             mission.plan_hits(hits)
@@ -222,6 +225,15 @@ def _needed(silicon: Silicon, board: str) -> tuple[Work, Radiation]:
             "copy both from boards/emulated.yaml"
         )
     return silicon.work, silicon.radiation
+
+
+def _governed(
+    options: FlightOptions, profile: Profile, physics: BoardPhysics, work: Work
+) -> Profile:
+    paced = options.pace.stretch(profile)
+    if options.governor == "staircase":
+        return msgspec.structs.replace(paced, look_ahead=None)
+    return _with_look_ahead(paced, physics, work)
 
 
 def _with_look_ahead(profile: Profile, physics: BoardPhysics, work: Work) -> Profile:

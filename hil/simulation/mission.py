@@ -110,6 +110,7 @@ class Mission:
     ) -> None:
         self.timeline = Timeline()
         self.log = Log()
+        self.protection = "standard"
         self.board = board
         self._profile, self._utc_s = profile, utc_s
         self._pace, self._links = manner.pace, manner.links
@@ -250,6 +251,8 @@ class Mission:
                 "set-housekeeping-period", structure=structure, period=self._pace.housekeeping_s
             )
         self.ground.send("set-parameter", parameter="scrub_pass", value=self._pace.scrub_pass_s)
+        if self.protection == "none":
+            self.ground.send("set-parameter", parameter="scrub_enabled", value=0)
         self.ground.send("set-mode", mode="NOMINAL")
         self.timeline.wake(self._brain, now)
 
@@ -281,7 +284,7 @@ class Mission:
             "submit-job",
             job=job.id,
             model=job.slot,
-            protection="standard",
+            protection=self.protection,
             priority=1,
             deadline=job.deadline_s,
             input=job.input,
