@@ -24,7 +24,8 @@ from hil.campaign.trials.board import TrialBoard
 from hil.campaign.trials.kit import SLOT, StackKit
 from hil.faults.line import LineNoise, pass_through
 from hil.kernel import stream
-from hil.simulation.mission import Mission
+from hil.simulation.links import Links
+from hil.simulation.mission import Manner, Mission
 from hil.simulation.pace import Pace
 
 STEP_MIN_S = 0.002  # as flight_sw.runner.Loop
@@ -98,7 +99,8 @@ class TrialStack(Mission):
             plain = msgspec.structs.replace(profile.space_link, framing="cobs", coding="none")
             profile = msgspec.structs.replace(profile, space_link=plain)
         board = TrialBoard(kit, name, stream(0, f"{name}:board-session"))
-        super().__init__(profile, board, 0, pace or Pace(), kit.conditions.start_s)
+        manner = Manner(pace or Pace(), Links())
+        super().__init__(profile, board, 0, manner, kit.conditions.start_s)
         self.board: TrialBoard = board
         self.kit = kit
         self.notes = Notes()
