@@ -69,7 +69,7 @@ def run() -> dict[str, Any]:
             for file in folder.glob(f"{name}*.onnx"):
                 file.unlink()
         decoder, feed = small_decoder(folder / f"{INT4}-source")
-        models[INT4] = _measure(_Built(INT4, decoder, feed), folder / INT4)
+        models[INT4] = _measure(Built(INT4, decoder, feed), folder / INT4)
         elsewhere = wrong_cpu(folder / INT4 / "compiled", folder / "elsewhere")
     return {
         "models": models,
