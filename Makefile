@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test test-long test-qemu lint bench clean
+.PHONY: setup run test test-long coverage test-qemu lint bench clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,10 @@ test-long: setup
 	@VANALLEN_FIGURES=$(FIGURES) $(BIN)/pytest \
 	  -m '(long or figure) and not release and not board and not qemu' $(if $(F),-k $(F)); \
 	  status=$$?; $(BIN)/python -m tests.figures --tier long --records $(FIGURES) $(F) && exit $$status
+
+# Every branch of the packages that may not fail.
+coverage: setup
+	$(BIN)/python -m tests.branches
 
 # A Raspberry Pi 3 in QEMU: builds its card the first time; skips where programs are missing.
 test-qemu: setup

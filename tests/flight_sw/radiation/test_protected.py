@@ -252,3 +252,12 @@ def test_without_check_lines_a_wrecked_crc_leaves_no_witness_for_the_golden_copy
         for byte in range(4):
             poke(region, "crc", page * 4 + byte, 0xFF)
     assert region.repair_all() == LOST_EVERYWHERE
+
+
+def test_a_region_larger_than_the_cache_is_not_flushed_first(monkeypatch):
+    """Its pages come from memory anyway; hits are found just the same."""
+    monkeypatch.setattr(native, "cache_bytes", lambda: 4096)
+    region, live = make()
+    live[5] ^= 1
+    assert region.repair_all() == (PageHit(0, Tier.CORRECTED, 1),)
+    assert live[:] == GOLDEN
