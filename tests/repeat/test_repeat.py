@@ -24,7 +24,7 @@ def outcomes(seed, tests, file):
     """How each test came out, in the order of the seed: {(test, phase): outcome}, and that order."""
     plugins = ("-p", "tests.repeat.shuffle", "-p", "no:cacheprovider")
     subprocess.run(
-        [sys.executable, "-m", "pytest", *plugins, *tests],
+        [sys.executable, "-m", "pytest", *plugins, *map(str, tests)],
         cwd=ROOT,
         check=False,
         stdout=subprocess.DEVNULL,
@@ -36,12 +36,16 @@ def outcomes(seed, tests, file):
 
 
 def test_another_seed_is_another_order_of_the_same_tests(tmp_path):
-    """What the long tier repeats is shuffled, and nothing is left out."""
-    once, order = outcomes(1, ["tests/figures/test_figures.py"], tmp_path / "1")
-    again, other = outcomes(2, ["tests/figures/test_figures.py"], tmp_path / "2")
-    assert len(order) > 5
+    """What the long tier repeats is shuffled, nothing is left out, and a failure is seen."""
+    text = "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_x(n):\n    assert n\n"
+    for name in ("test_a.py", "test_b.py"):
+        (tmp_path / name).write_text(text)
+    once, order = outcomes(1, [tmp_path], tmp_path / "1")
+    again, other = outcomes(2, [tmp_path], tmp_path / "2")
+    assert len(order) == 40
     assert once == again
     assert order != other
+    assert list(once.values()).count("failed") == 2
 
 
 @pytest.mark.long

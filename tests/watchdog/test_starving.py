@@ -153,6 +153,11 @@ def flight_sources() -> dict[str, str]:
     }
 
 
+def feeding_sources() -> dict[str, str]:
+    """The two files that have to do with feeding."""
+    return {name: (FLIGHT / name).read_text() for name in ("node_runner.py", "node.py")}
+
+
 def test_only_one_place_feeds_and_it_asks_all_heartbeats():
     """By construction: `may_feed` of all heartbeats is the one way to a fed watchdog."""
     assert feeding_breaches(flight_sources()) == []
@@ -168,7 +173,7 @@ def test_only_one_place_feeds_and_it_asks_all_heartbeats():
 )
 def test_blind_feeding_is_found(before, after):
     """The rule fails when it should."""
-    sources = flight_sources()
+    sources = feeding_sources()
     assert before in sources["node_runner.py"]
     sources["node_runner.py"] = sources["node_runner.py"].replace(before, after, 1)
     assert feeding_breaches(sources)
@@ -176,6 +181,6 @@ def test_blind_feeding_is_found(before, after):
 
 def test_a_step_that_promises_feeding_is_found():
     """Nor may the node say so without asking."""
-    sources = flight_sources()
+    sources = feeding_sources()
     sources["node.py"] = sources["node.py"].replace("self._life.may_feed(now)", "True", 1)
     assert feeding_breaches(sources)
