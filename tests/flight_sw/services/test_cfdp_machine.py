@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from flight_sw.services.cfdp import (
     ANSWERS_MAX,
@@ -33,6 +33,9 @@ class Router(RuleBasedStateMachine):
         self.sides = [self.fresh(0), self.fresh(1)]
         self.sent: dict[tuple[int, int], bytes] = {}
         self.past: list[tuple[int, bytes]] = []
+        self.told: set[tuple[int, int, bool, int]] = set()
+        self.arrived: set[tuple[int, int]] = set()
+        self.disturbed = False
 
     def fresh(self, side: int) -> FileTransfer:
         """An end after a boot: its numbers are new."""
@@ -75,21 +78,27 @@ class Router(RuleBasedStateMachine):
         """The link goes for one end, or comes back."""
         (self.sides[side].suspend if away else self.sides[side].resume)()
 
+    @precondition(lambda self: len(self.sent) > 2)
     @rule(side=SIDES)
     def restart(self, side: int) -> None:
         """An end forgets everything."""
+        self.disturbed = True
         self.sides[side] = self.fresh(side)
 
+    @precondition(lambda self: len(self.sent) > 2)
     @rule(side=SIDES)
     def cancel(self, side: int) -> None:
         """The oldest transfer of an end is given up."""
+        self.disturbed = True
         for number, _, receiving in self.sides[side].listed()[:1]:
             assert self.sides[side].cancel(number, receiving=receiving)
             self.settle()
 
+    @precondition(lambda self: len(self.sent) > 2)
     @rule(seconds=st.floats(0, 2 * SILENCE_S))
     def wait(self, seconds: float) -> None:
         """Nothing passes for a while."""
+        self.disturbed = True
         self.now += seconds
         for side in self.sides:
             side.step(self.now)
@@ -100,11 +109,15 @@ class Router(RuleBasedStateMachine):
         return sum(not receiving for _, _, receiving in self.sides[side].listed())
 
     def settle(self) -> None:
-        """Whatever is handed on is what was sent under that number."""
+        """A transfer ends once, and whatever is handed on is what was sent under that number."""
         for side in (0, 1):
             for one in self.sides[side].ended():
+                key = side, self.boots[side], one.receiving, one.number
+                assert key not in self.told
+                self.told.add(key)
                 if one.receiving and one.outcome is Outcome.DELIVERED:
                     assert one.content == self.sent[1 - side, one.number]
+                    self.arrived.add((1 - side, one.number))
                 else:
                     assert one.content is None
 
@@ -120,13 +133,14 @@ class Router(RuleBasedStateMachine):
             assert all(len(transfer.inbox) <= INBOX_MAX for transfer in side._active.values())
 
     def teardown(self) -> None:
-        """On a good line both ends close everything, at the latest by silence."""
+        """On a good line both ends close everything; undisturbed, every file arrives."""
         for side in self.sides:
             side.resume()
         end_s = self.now + 4 * SILENCE_S
         while self.now < end_s and any(side.under_way for side in self.sides):
             self.exchange(["pass"])
         assert [side.under_way for side in self.sides] == [0, 0]
+        assert self.disturbed or self.arrived == set(self.sent)
 
 
 TestRouter = Router.TestCase
