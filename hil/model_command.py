@@ -108,6 +108,23 @@ def show_command(model: Model, as_json: Json = False) -> None:
         typer.echo(f"  {card.purpose}\n  threshold {card.threshold}; card: {card.training_command}")
 
 
+@model_app.command("mask")
+def mask_command(
+    photo: Annotated[Path, typer.Argument(help="Photograph from orbit: PNG, TIFF or JPEG.")],
+    out: Annotated[Path, typer.Option(help="Picture to make, PNG.")] = Path("cloud-mask.png"),
+    as_json: Json = False,
+) -> None:
+    """Show a photograph's clouds: as it is, by cloud-mask, and by the brightness threshold."""
+    from hil.mask_picture import draw
+
+    shares = draw(photo, out)
+    if as_json:
+        typer.echo(json.dumps({"picture": str(out), "cloud_share": shares}))
+        return
+    words = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in shares.items())
+    typer.echo(f"{out}: cloud in the frame: {words}")
+
+
 @model_app.command("pack")
 def pack_command(
     model: Model,

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hil.environment import planck
+from hil.environment.smooth_noise import smooth_noise
 
 Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -218,13 +219,8 @@ def _clouds(rng: np.random.Generator, ranges: Ranges) -> tuple[Floats, Floats, f
 
 
 def _field(rng: np.random.Generator, slope: float) -> Floats:
-    """Smooth noise of zero mean and unit spread whose amplitude falls as frequency**-slope."""
-    frequency = np.hypot(np.fft.fftfreq(SIZE)[:, None], np.fft.rfftfreq(SIZE)[None, :])
-    frequency[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.normal(size=(SIZE, SIZE))) * frequency**-slope
-    values = np.fft.irfft2(spectrum, (SIZE, SIZE))
-    centred: Floats = (values - values.mean()) / values.std()
-    return centred
+    """Smooth noise over a scene."""
+    return smooth_noise(rng, slope, SIZE)
 
 
 def _blur(values: Floats, sigma_px: float) -> Floats:

@@ -65,6 +65,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "hil.campaign",
+            "hil.mask_picture",
             "hil.model_proof",
             "hil.model_upload",
             "hil.scenario",
@@ -139,6 +140,7 @@ EDGES = (
     "hil.archive_command",
     "hil.sequence_command",
     "hil.model_command",
+    "hil.mask_picture",
     "hil.model_proof",
     "hil.rig_commands",
     "hil.simulation.command",
