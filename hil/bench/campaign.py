@@ -25,7 +25,7 @@ from hil.campaign.trials.runner import RunOptions, run_campaign
 from hil.faults.classes import FaultClass
 from hil.simulation.flight import FlightOptions, fly, summary
 
-TRIALS, SCALING_TRIALS = 48, 400
+TRIALS, SCALING_TRIALS = 48, 800  # batches that two workers share evenly
 DAYS = 0.5
 SCALING_GOAL, DAYS_GOAL = 1.8, 300.0
 BUSY_LOAD = 0.5  # processes of others that wait or run

@@ -25,6 +25,7 @@ VERSION = 1  # raised when the same plan would do other faults
 SEED_MAX = 2**63 - 1
 N_MAX = 1_000_000
 ALL = "all"
+KNOWN = frozenset({one.value for one in FaultClass} | {ALL})
 _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _ID = re.compile(r"([a-z-]+):(\d+):([a-z]+):(.+):([^:]+):(\d+)")
 
@@ -117,7 +118,11 @@ def read_plan(path: Path) -> Plan:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error})") from error
-    return check_plan(parse_section(text, str(path), Plan), str(path))
+    plan = parse_section(text, str(path), Plan)
+    unknown = next((name for name in plan.faults if name not in KNOWN), None)
+    lines = text.splitlines()
+    at = next((n for n, line in enumerate(lines, start=1) if unknown and unknown in line), None)
+    return check_plan(plan, f"{path}:{at}" if at else str(path))
 
 
 def made_plan(faults: tuple[str, ...], protections: tuple[Protection, ...], **given: Any) -> Plan:
@@ -144,11 +149,10 @@ def check_plan(plan: Plan, source: str) -> Plan:
     Raises:
         UserError: names the class, and the ones there are.
     """
-    known = {one.value for one in FaultClass} | {ALL}
     for name in plan.faults:
-        if name not in known:
+        if name not in KNOWN:
             raise UserError(
-                f"{source}: fault class {name!r} is not known; one of: {', '.join(sorted(known))}"
+                f"{source}: fault class {name!r} is not known; one of: {', '.join(sorted(KNOWN))}"
             )
     if plan.stop is not None and not (0 < plan.stop.bound < 1 and 1 <= plan.stop.looks <= 100):
         raise UserError(f"{source}: stop: bound is between 0 and 1, looks between 1 and 100")

@@ -108,7 +108,8 @@ def test_going_on_has_to_be_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("faults: [seu, gamma-burst]", "gamma-burst"),
+        ("faults: [seu, gamma-burst]", "plan.yaml:1: .*gamma-burst"),
+        ("n: 5\nfaults:\n  - seu\n  - muon", "plan.yaml:4: .*muon"),
         ("faults: []", "faults"),
         ("", "empty"),
         ("faults: [seu]\nseed: -1", "seed"),
