@@ -36,12 +36,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         data = f"--data-file={folder}/coverage"
         run = ["run", "--branch", data, f"--source={','.join(given.folders)}", "-m", "pytest"]
-        failed = _coverage(*run, *PYTEST, *TESTS)
+        failed = coverage(*run, *PYTEST, *TESTS)
         report = ["report", data, "-m", "--skip-covered", f"--fail-under={given.goal}"]
-        return failed or _coverage(*report)
+        return failed or coverage(*report)
 
 
-def _coverage(*words: str) -> int:
+def coverage(*words: str) -> int:
+    """Run coverage.py; its exit code."""
     # The C tracer, even where sys.monitoring would be the default: it sees every branch in all versions.
     environment = os.environ | {"COVERAGE_CORE": "ctrace"}
     command = [sys.executable, "-m", "coverage", *words]

@@ -40,10 +40,13 @@ def test_every_target_has_its_number_of_inputs():
     assert set(INPUTS) == set(drive.NAMES)
 
 
+@pytest.mark.figure("F6")
 @pytest.mark.parametrize("name", drive.NAMES)
-def test_damaged_input_gives_a_value_or_the_right_error(name):
+def test_damaged_input_gives_a_value_or_the_right_error(name, figure):
     """Mutations of sound input raise nothing but what the target allows, each within a second."""
     drive.fuzz_here(name, INPUTS[name])
+    figure("F6.python_inputs", INPUTS[name])
+    figure("F6.foreign", 0)  # any is raised, with its input
 
 
 @pytest.mark.parametrize(("name", "find"), FINDS)
@@ -59,10 +62,13 @@ def test_decoders_keep_nothing_of_what_they_were_given(name):
 
 
 @pytest.mark.long
+@pytest.mark.figure("F6")
 @pytest.mark.parametrize("name", drive.NAMES)
-def test_guided_fuzzing_finds_nothing(name):
+def test_guided_fuzzing_finds_nothing(name, figure):
     """atheris, or without it more mutations under another seed, finds nothing in many more inputs."""
     done = drive.fuzz(name, LONG_FACTOR * INPUTS[name], seed=int(time.time()))
+    figure("F6.python_inputs", done.inputs)
+    figure("F6.foreign", done.find is not None)
     assert done.find is None, done.find
     assert done.inputs >= LONG_FACTOR * INPUTS[name]
 

@@ -136,7 +136,7 @@ def test_nothing_grows_and_no_descriptor_or_thread_is_left_behind(soaked, figure
     figure("F11.slope_percent_per_day", max(one.slope_percent_per_day for one in trends.values()))
     figure("F11.fd_change", max(one.fd_change for one in trends.values()))
     figure("F11.thread_change", max(one.thread_change for one in trends.values()))
-    assert set(trends) == {"emulator", "controller", "node", "worker"}, soaked.report()
+    assert {"emulator", "controller"} <= set(trends), soaked.report()
     assert all(one.growth_percent <= GROWTH_PERCENT_MAX for one in trends.values()), soaked.report()
     assert all(one.fd_change <= 0 and one.thread_change <= 0 for one in trends.values())
 
