@@ -15,6 +15,7 @@ from flight_sw.inference import worker_messages as w
 from flight_sw.inference.compiled import Guarding, compile_bundle
 from flight_sw.inference.store import ModelStore
 from hil.applications.models import find_model
+from hil.model_upload import pack_model
 from tests.flight_sw.conftest import packed
 from tests.flight_sw.shelf_stack import ShelfStack
 
@@ -287,3 +288,18 @@ def test_golden_shards_that_rot_on_storage_are_found_and_mended(flying, monkeypa
         assert {shard: shard.read_bytes() for shard in shards} == right
     assert flying.events.count("golden-mended") == 2
     assert "golden-lost" not in flying.events
+
+
+def test_a_language_model_goes_up_like_any_other_and_answers(flying) -> None:
+    """Tokenizer and all, into an empty slot; tensors and questions each find their own model."""
+    pytest.importorskip("tokenizers")
+    flying.upload(pack_model(find_model("telemetry-text"), Guarding()))
+    flying.send("install-model", model=2, file=FILE, within=60.0)
+    flying.run(20.0)
+    assert flying.last == ("ON_TRIAL", "")
+    question = {"protection": "standard", "priority": 1, "deadline": 9.0, "tokens": 9, "seed": 0}
+    flying.send("ask-model", job=70, model=2, temperature=0.0, prompt=b"Hot?", **question)
+    flying.run(1.0)
+    (answer,) = [r for r in flying.told("result") if r["job"] == 70]
+    assert answer["output"].decode()
+    assert flying.answer(71) is not None
