@@ -16,6 +16,7 @@ SCRUB_PAGES_MAX = 4096  # per step: 16 MiB, some milliseconds
 # 1 GiB within 10.5 s. A slower core pays more, or is given a longer pass.
 PAGES_PER_S_MAX = 25_000
 HURRY, HURRY_S = 4, 60.0  # so much faster while it is hot, and so long after a hit
+PLACES_REMEMBERED = 256
 
 
 class BoardScrub:
@@ -30,6 +31,7 @@ class BoardScrub:
         self._at_s: float | None = None
         self._debt = 0.0
         self._was_hit = False
+        self._hit_lately: dict[tuple[str, int], float] = {}
         self._hurry_until_s = float("-inf")
         self.survey()
 
@@ -121,8 +123,24 @@ class BoardScrub:
 
     def _told(self, hits: tuple[ScrubHit, ...]) -> list[m.Message]:
         """A run that starts from now on has these behind it."""
-        self._was_hit = self._was_hit or bool(hits)
+        self._heed(hits)
         return [self._models.page_hit(hit, self.tick - 1) for hit in hits]
+
+    def _heed(self, hits: tuple[ScrubHit, ...]) -> None:
+        """Hurry after a hit at a new place, and stop at one that fails again: it is stuck, and to look more
+        often would only tell of it more often.
+        """
+        now = self._at_s or 0.0
+        for hit in hits:
+            place = (hit.region, hit.page)
+            if now - self._hit_lately.get(place, float("-inf")) < HURRY_S:
+                self._hurry_until_s = now
+            else:
+                self._was_hit = True
+            self._hit_lately.pop(place, None)
+            self._hit_lately[place] = now
+        while len(self._hit_lately) > PLACES_REMEMBERED:
+            del self._hit_lately[next(iter(self._hit_lately))]
 
     def _clean_tick(self, slot: int) -> int:
         if self.scrubber is None:

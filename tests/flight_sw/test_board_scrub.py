@@ -58,3 +58,15 @@ def test_it_hurries_for_a_time_after_a_hit():
     for _ in range(5):
         scrub.step(HURRY_S + 2.0, 10.0)  # catches up on the pause
     assert abs(_pages_in(scrub, HURRY_S + 2.0, 10.0) - 200) <= 1
+
+
+def test_a_stuck_place_that_is_hit_again_and_again_is_no_reason_to_hurry():
+    """One stuck bit filled the event log with four reports a second."""
+    scrub, live = _scrub(200)
+    reports = 0
+    for step in range(1, 601):  # thirty seconds, thirty passes
+        live[100] |= 4
+        reports += sum(
+            told.__class__.__name__ == "PageHit" for told in scrub.step(step * STEP_S, 1.0)
+        )
+    assert 28 <= reports <= 33
