@@ -127,8 +127,9 @@ class BoardScrub:
         return [self._models.page_hit(hit, self.tick - 1) for hit in hits]
 
     def _heed(self, hits: tuple[ScrubHit, ...]) -> None:
-        """Hurry after a hit at a new place, and stop at one that fails again: it is stuck, and to look more
-        often would only tell of it more often.
+        """Hurry after a hit at a new place, and stop at one that fails again.
+
+        That one is stuck, and to look more often would only tell of it more often.
         """
         now = self._at_s or 0.0
         for hit in hits:
