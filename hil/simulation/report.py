@@ -105,7 +105,7 @@ def _map(flight: Flight) -> str:
             label=f"{label} ({len(at)})",
         )
     axis.set(xlim=(-180, 180), ylim=(-90, 90), xlabel="longitude, °", ylabel="latitude, °")
-    axis.legend(loc="lower left", frameon=False)
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=2)
     return _svg(figure)
 
 
