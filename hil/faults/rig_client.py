@@ -20,7 +20,7 @@ from hil.faults.flip import BitState
 from hil.faults.regions import Region
 from hil.faults.rig_messages import EnvironmentReport, Injected, NoiseReport, PlantReport
 
-DEFAULT_TIMEOUT_S = 5.0
+DEFAULT_TIMEOUT_S = 20.0  # a board in QEMU on a busy machine once took more than five
 RETRY_PAUSE_S = 0.02
 READ_BYTES = 65_536
 MAX_REPLY_BYTES = 8_000_000

@@ -32,6 +32,8 @@ def draw_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
                 axis.spines[["top", "right"]].set_visible(False)
                 if key == "above_ks":
                     axis.set_xscale("symlog", linthresh=1.0)
+                if key == "brown_outs":
+                    axis.set_xlim(0.0, max(1.0, *values) * 1.1)
                 if key == "lowest_charge":
                     axis.set_xlim(0.6, 1.0)
             axes[0][column].set_title(scenario)
