@@ -7,7 +7,7 @@ import pytest
 from flight_sw.radiation import boot_guard, heartbeat, native, outcome, protected, self_test
 from flight_sw.radiation.boot_guard import BootPlan, BootState, on_boot
 from flight_sw.radiation.heartbeat import LADDER, RecoveryLadder, Rung
-from flight_sw.radiation.protected import Profile, ProtectedRegion
+from flight_sw.radiation.protected import PageHit, Profile, ProtectedRegion, Tier
 from flight_sw.radiation.voted import VotedRecord
 
 CHECK = b"123456789"
@@ -180,6 +180,44 @@ def test_only_a_region_that_the_cache_may_hold_is_flushed(monkeypatch, cache, fl
     told.clear()
     region.scrub_slice(0, 1)
     assert told == ([(0, 1)] if flushed else [])
+
+
+def test_a_flush_names_the_bytes_of_its_pages(monkeypatch):
+    """Data, check lines and sums of the pages asked for, and nothing before them."""
+    buffers = [native.aligned_bytes(length) for length in (3 * 4096, 3 * 512, 12)]
+    pages, told = native.PageSet(*buffers), []
+
+    class Heard:
+        @staticmethod
+        def va_cache_flush(start, length):
+            told.append((int(native.ffi.cast("uintptr_t", start)), length))
+            return 0
+
+    monkeypatch.setattr(native, "lib", Heard)
+    pages.flush(1, 2)
+    starts = [native.address_of(buffer) for buffer in buffers]
+    assert told == [
+        (start + size, 2 * size) for start, size in zip(starts, (4096, 512, 4), strict=True)
+    ]
+
+
+def test_a_slice_cut_in_the_second_group_settles_the_first():
+    """What is open in a whole group goes to P and Q at once; only the group that was cut waits."""
+    live = native.aligned_bytes(128 * 4096)
+    region = ProtectedRegion("net", live, lambda _: bytes(4096))
+    region.encode()
+    for row in (0, 64):
+        live[10 * 4096 + row] ^= 1
+    for page in range(64, 64 + protected.SLICE_REPAIRS):
+        live[page * 4096] ^= 1
+    hits, done = region.scrub_slice(0, 128)
+    assert PageHit(10, Tier.REBUILT, 2) in hits
+    assert 64 < done < 128
+
+
+def test_a_voted_cell_starts_at_zero():
+    """Unless it is told otherwise."""
+    assert (native.VotedCell().read(), native.VotedCell(5).read()) == (0, 5)
 
 
 def test_check_lines_that_are_not_there_agree_with_nothing():
