@@ -112,7 +112,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "controller: SAFE; node: defaults, then the next order",
         1.0,
         1.0,
-        ci=12,
+        ci=8,
     ),
     FC.SEU: ClassEntry(
         4,
@@ -223,7 +223,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "works on from memory; told once",
         3.0,
         5.0,
-        ci=9,
+        ci=6,
     ),
     FC.BOOT_LOOP: ClassEntry(
         14,
@@ -244,7 +244,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         2.5,
         2.5,
         note_s="1 s; a stopped clock is a second off after a second",
-        ci=12,
+        ci=8,
     ),
     FC.LATE_SAMPLE: ClassEntry(
         16,
@@ -264,7 +264,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "ignored",
         1.0,
         1.0,
-        ci=16,
+        ci=12,
     ),
     FC.SENSOR: ClassEntry(
         18,
@@ -315,7 +315,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "the ladder is bounded: NOMINAL or SAFE",
         60.0,
         60.0,
-        ci=6,
+        ci=4,
     ),
     FC.PAIR: ClassEntry(
         23,

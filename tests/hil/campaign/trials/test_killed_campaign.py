@@ -54,19 +54,11 @@ def test_killed_twice_the_table_is_the_same_byte_for_byte(tmp_path: Path) -> Non
     assert (whole / "table.json").read_bytes() == (killed / "table.json").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (("--fault", "muon"), b"muon"),
-        (("--fault", "seu", "--engine", "slurm"), b"local or ray"),
-        (("--fault", "seu", "--board", "nowhere"), b"nowhere"),
-    ],
-)
-def test_a_mistake_is_one_line_and_exit_code_2(arguments: tuple[str, ...], told: bytes) -> None:
+def test_a_mistake_is_one_line_and_exit_code_2() -> None:
     """No traceback, no folder, the remedy in the line."""
-    command = [sys.executable, "-m", "hil", "campaign", "run", *arguments]
+    command = [sys.executable, "-m", "hil", "campaign", "run", "--fault", "muon"]
     ended = subprocess.run(command, capture_output=True, check=False, timeout=WAIT_S)
     assert ended.returncode == 2
-    assert told in ended.stderr
+    assert b"'muon' is not known; one of: " in ended.stderr
     assert b"Traceback" not in ended.stderr
     assert ended.stderr.count(b"\n") == 1
