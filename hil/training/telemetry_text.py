@@ -20,9 +20,9 @@ from hil.applications.decoder_graph import DecoderShape, build_decoder, rotary_a
 from hil.applications.telemetry_questions import END, START, draw_dialogue
 
 SEED = 5
-STEPS = 1400
-BATCH = 16
-LEARNING_RATE = 5e-3
+STEPS = 1300
+BATCH = 32
+LEARNING_RATE = 4e-3
 VOCABULARY = 448
 TEST_QUESTIONS = 300
 SHAPE = DecoderShape(2, 64, 4, 2, 32, 128, VOCABULARY, 512, rotary_base=10_000.0)
