@@ -164,9 +164,18 @@ def test_the_limit_of_tokens_ends_an_answer(flying) -> None:
     assert ANSWER.startswith(flying.said(61)[0])
 
 
-def test_a_deadline_ends_an_answer_where_it_is(flying, monkeypatch) -> None:
-    """It comes down before the job's own time is up."""
+@pytest.fixture
+def endless(flying, monkeypatch) -> TextStack:
+    """A model that never comes to an end by itself, and says each word at once."""
     monkeypatch.setattr(talk, "TURN_S", 0.0)
+    for voice in flying.worker._worker._speakers.values():
+        monkeypatch.setattr(voice, "_ends", frozenset())
+    return flying
+
+
+def test_a_deadline_ends_an_answer_where_it_is(endless, monkeypatch) -> None:
+    """It comes down before the job's own time is up."""
+    flying = endless
     monkeypatch.setattr("flight_sw.questions.SETTLE_S", 30.0)
     flying.ask(71, deadline=0.1, tokens=1000, temperature=5.0)
     flying.run(1.0)
@@ -174,9 +183,9 @@ def test_a_deadline_ends_an_answer_where_it_is(flying, monkeypatch) -> None:
     assert ended == ["DEADLINE"] or flying.reason is Reason.DEADLINE_PASSED
 
 
-def test_a_cancelled_answer_stops_on_the_board(flying, monkeypatch) -> None:
+def test_a_cancelled_answer_stops_on_the_board(endless) -> None:
     """No more words come, and the next question does not wait for it."""
-    monkeypatch.setattr(talk, "TURN_S", 0.0)
+    flying = endless
     flying.ask(81, tokens=1000, temperature=5.0)
     before = len(flying.told("answer-part"))
     assert before
@@ -186,8 +195,10 @@ def test_a_cancelled_answer_stops_on_the_board(flying, monkeypatch) -> None:
     stopped = len(flying.told("answer-part"))
     flying.run(0.5)
     assert len(flying.told("answer-part")) == stopped
-    flying.ask(82)
-    assert flying.said(82) == [ANSWER]
+    flying.ask(82, tokens=4)
+    (said,) = flying.said(82)
+    assert said
+    assert ANSWER.startswith(said)
 
 
 def test_a_drawn_answer_is_repeated_by_its_seed(flying) -> None:
