@@ -100,7 +100,7 @@ PARTS: tuple[Part, ...] = (
     _least("F5.points", "crash points tried", 1, 1),
     _least("F5.depth", "crashes in a row at each point", 1, 2, min),
     _most("F5.failures", "a third value, a lost counter, no boot", 0, 0),
-    _least("F5.kills", "kill -9 of real processes", 6, 300),
+    _least("F5.kills", "kill -9 of real processes", 4, 300),
     _most("F5.kill_failures", "promises broken by kill -9", 0, 0),
     _least("F6.python_inputs", "inputs to Python decoders", 1e6, 1e8),
     _least("F6.c_inputs", "inputs to C decoders", 1e7, 1e10),
