@@ -140,7 +140,8 @@ def main() -> None:
             "what": "always the first fact",
             "exact_answers": round(1 / 7, 4),
         },
-        "limits": "It knows these questions and these facts; it is no general language model.",
+        "limits": "It knows these questions and these facts; it is no general language model. "
+        "Numbers are drawn evenly, so small ones are rare in training and more often wrong.",
     }
     (arguments.out / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, width=100))
     print(f"exact answers {right:.3f}")
