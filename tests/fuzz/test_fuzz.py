@@ -20,6 +20,7 @@ INPUTS = {
     "cltu": 25_000,
     "commands": 500,
     "dictionary": 25_000,
+    "inventory": 700,
     "model_file": 6_000,
     "model_update": 5_000,
     "packets": 25_000,
