@@ -234,3 +234,30 @@ def test_a_voted_record_has_three_places():
     places = record.memory_regions()
     assert [place.name for place in places] == ["voted-a:mode", "voted-b:mode", "voted-c:mode"]
     assert len({place.address for place in places}) == 3
+
+
+def test_every_replica_must_be_writable_and_every_word_have_its_check_byte():
+    """BufferError for a read-only replica in any place; ValueError where sizes do not fit."""
+    for place in range(3):
+        replicas = [bytearray(8) for _ in range(3)]
+        replicas[place] = bytes(8)
+        with pytest.raises(BufferError):
+            native.tmr_scrub(*replicas)
+    with pytest.raises(ValueError, match="1 check bytes need 8 data bytes, not 16"):
+        native.word_encode(bytearray(16), bytearray(1))
+
+
+def test_one_codeword_is_what_is_meant_without_a_number():
+    """255 bytes, no interleaving."""
+    block = bytearray(range(223)) + bytearray(32)
+    native.rs_encode(block)
+    block[7] ^= 1
+    assert native.rs_decode(block).corrected == 1
+
+
+def test_light_protection_costs_just_its_parity_and_sums():
+    """Two pages and 66 sums for 64 pages; the size of the cache is a number."""
+    live = native.aligned_bytes(128 * 4096)
+    region = ProtectedRegion("net", live, lambda _: bytes(4096), Profile.LIGHT)
+    assert region.overhead == (4 * 4096 + 128 * 4 + 16) / (128 * 4096)
+    assert native.cache_bytes() >= 0
