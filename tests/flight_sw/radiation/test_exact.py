@@ -234,6 +234,7 @@ def test_a_voted_record_has_three_places():
     places = record.memory_regions()
     assert [place.name for place in places] == ["voted-a:mode", "voted-b:mode", "voted-c:mode"]
     assert len({place.address for place in places}) == 3
+    assert [place.length for place in places] == [8 + 4] * 3
 
 
 def test_every_replica_must_be_writable_and_every_word_have_its_check_byte():
