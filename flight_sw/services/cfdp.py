@@ -217,9 +217,8 @@ class FileTransfer:
         known = metadata.checksum_type == ChecksumType.CRC_32
         if slot is None or not known or not self._accepts(slot, size):
             return
-        transfer.handler.buffer.limit = size
-        if isinstance(transfer.handler, Receiver):
-            transfer.handler.still_wanted = partial(self._accepts, slot, size)
+        buffer = transfer.handler.buffer
+        buffer.limit, buffer.still_wanted = size, partial(self._accepts, slot, size)
 
     def _repeat_eof(self, transfer: Transfer, pdu: Pdu) -> None:
         self.counts.repeated += 1

@@ -5,6 +5,7 @@ a snapshot, or writes to a buffer that has a limit, and only a whole, checked fi
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -31,11 +32,15 @@ def slot_of(name: str | None) -> int | None:
 
 
 class SlotBuffer(VirtualFilestore):  # type: ignore[misc]  # cfdp-py carries no types
-    """One file; `content` grows to at most `limit` bytes, and is refused while that is None."""
+    """One file; `content` grows to at most `limit` bytes, and is refused while that is None.
+
+    `still_wanted` says at the end of a reception whether its slot would still take the file.
+    """
 
     def __init__(self, content: bytes = b"") -> None:
         self.content = bytearray(content)
         self.limit: int | None = None
+        self.still_wanted: Callable[[], bool] = lambda: True
 
     def checksum(self, size: int) -> bytes:
         """CRC-32 of the first `size` bytes, as EOF carries it."""

@@ -11,7 +11,6 @@ cfdp-py 0.7.0 as found, and mended here:
   whole file anew: it is noted, and metadata is asked for once in a while.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -172,10 +171,9 @@ class Receiver(DestHandler):  # type: ignore[misc]
     def __init__(self, settings: TransferSettings, clock: LinkClock) -> None:
         self.buffer = SlotBuffer()
         self.delivered: FinishedParams | None = None
-        self.still_wanted: Callable[[], bool] = lambda: True
         self._clock, self._answer_s = clock, settings.answer_s
         self._asked: LinkCountdown | None = None
-        user = _User(self.buffer, self)
+        user = _ReceivingUser(self)
         super().__init__(_local(settings), user, _remote(settings), _NoTimers())
 
     def verify(self, finished: FinishedParams) -> None:
@@ -187,7 +185,7 @@ class Receiver(DestHandler):  # type: ignore[misc]
             finished.condition_code = ConditionCode.FILE_CHECKSUM_FAILURE
             finished.delivery_code = DeliveryCode.DATA_INCOMPLETE
             finished.file_status = FileStatus.DISCARDED_DELIBERATELY
-        elif finished.condition_code == ConditionCode.NO_ERROR and not self.still_wanted():
+        elif finished.condition_code == ConditionCode.NO_ERROR and not self.buffer.still_wanted():
             finished.condition_code = ConditionCode.FILESTORE_REJECTION
             finished.file_status = FileStatus.DISCARDED_FILESTORE_REJECTION
         self.delivered = finished
@@ -241,15 +239,7 @@ class Receiver(DestHandler):  # type: ignore[misc]
 
 
 class _User(CfdpUserBase):  # type: ignore[misc]
-    """Hears what cfdp-py has to say; only the end of a reception matters."""
-
-    def __init__(self, buffer: SlotBuffer, receiver: Receiver | None = None) -> None:
-        super().__init__(buffer)
-        self._receiver = receiver
-
-    def transaction_finished_indication(self, params: Any) -> None:
-        if self._receiver is not None:
-            self._receiver.verify(params.finished_params)
+    """Does not listen: how a sent file ended is for the router to say."""
 
     def _nothing(self, *_: Any, **__: Any) -> None:
         """Nobody listens."""
@@ -257,6 +247,18 @@ class _User(CfdpUserBase):  # type: ignore[misc]
     transaction_indication = eof_sent_indication = eof_recv_indication = _nothing
     metadata_recv_indication = file_segment_recv_indication = report_indication = _nothing
     suspended_indication = resumed_indication = fault_indication = abandoned_indication = _nothing
+    transaction_finished_indication = _nothing
+
+
+class _ReceivingUser(_User):
+    """Hears of the end of a reception."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(receiver.buffer)
+        self._receiver = receiver
+
+    def transaction_finished_indication(self, params: Any) -> None:
+        self._receiver.verify(params.finished_params)
 
 
 class _Faults(DefaultFaultHandlerBase):  # type: ignore[misc]
