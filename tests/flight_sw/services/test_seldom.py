@@ -177,6 +177,17 @@ def test_unsound_sequences_are_left_out_and_told(ask):
     assert ask(service, "delete-sequence", sequence=2) is Reason.NO_SUCH_ENTRY
 
 
+def test_keys_are_dropped_and_told_once(ask):
+    """With nothing pending there is nothing to drop and nothing to tell."""
+    service = KeyService(new_ring(new_keys(5, bytes(range(96)), 1)))
+    assert ask(service, "drop-keys") is Reason.NO_SUCH_ENTRY
+    assert service.take_events() == []
+    service.ring.pending = next_keys(service.ring.active, bytes(range(1, 65)), 2)
+    assert ask(service, "drop-keys") is None
+    assert [event.definition.name for event in service.take_events()] == ["keys-dropped"]
+    assert ask(service, "drop-keys") is Reason.NO_SUCH_ENTRY
+
+
 def test_keys_are_proven_only_when_pending_and_with_a_whole_challenge(ask, read):
     """Nothing pending: NO_SUCH_ENTRY; a short challenge: BAD_ARGUMENT; both right: the proof."""
     service = KeyService(new_ring(new_keys(5, bytes(range(96)), 1)))

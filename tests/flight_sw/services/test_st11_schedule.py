@@ -203,6 +203,20 @@ def test_entry_may_take_the_number_of_one_that_has_run(ask):
     assert run_due(again, CLOCK_S + 6) == [7]
 
 
+def test_no_entry_is_shifted_into_the_past(ask, read):
+    """One that would fall due at once keeps all where they are; a second later they move."""
+    service = ScheduleService()
+    insert(ask, service, 1, CLOCK_S + 10)
+    insert(ask, service, 2, CLOCK_S + 30)
+    every = {"since": 0.0, "until": 1e10, "group": ANY}
+    assert ask(service, "shift-entries", by=-10.0, **every) is Reason.IN_THE_PAST
+    assert ask(service, "shift-entry", entry=1, by=-11.0) is Reason.IN_THE_PAST
+    assert service.wake_at(0.0, CLOCK_S) == 10.0
+    assert ask(service, "shift-entries", by=-9.0, **every) is None
+    assert run_due(service, CLOCK_S + 1) == [1]
+    assert run_due(service, CLOCK_S + 21) == [2]
+
+
 def test_setting_the_clock_moves_entries_along(ask):
     """An hour's correction delays nothing and releases nothing early."""
     service = ScheduleService()

@@ -8,7 +8,7 @@ from flight_sw.dictionary.reason import Reason
 from flight_sw.dictionary.storage_commands import LARGE_BYTES_MAX
 from flight_sw.dictionary.telemetry import BY_CODE
 from flight_sw.services.report import Channel, Report
-from flight_sw.services.st13_large import PAUSE_S, LargePacketService, in_parts
+from flight_sw.services.st13_large import LARGE_SERVICE, PAUSE_S, LargePacketService, in_parts
 from flight_sw.space_link.packet import TM_DATA_BYTES_MAX
 
 
@@ -55,6 +55,15 @@ def test_outcome_of_the_whole_is_that_of_the_last_part(ask):
     carried = Carried()
     carried.outcome = Reason.WRONG_SHAPE
     assert send(ask, LargePacketService(carried), bytes(10), 4) is Reason.WRONG_SHAPE
+
+
+def test_a_part_is_never_a_whole(ask):
+    """A large telecommand within a large telecommand is refused, whatever its subtype."""
+    for subtype in (9, 10, 11):
+        carried = Carried()
+        inside = bytes([LARGE_SERVICE, subtype]) + bytes(10)
+        assert send(ask, LargePacketService(carried), inside, 6) is Reason.NOT_ALLOWED
+        assert carried.whole == []
 
 
 def test_missing_part_can_be_sent_again(ask):

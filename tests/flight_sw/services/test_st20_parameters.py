@@ -94,6 +94,7 @@ def test_parameters_behave_as_a_dict(ask, read):
         ({"event_rate": 1e9, "scrub_pass": 5.0}, {"scrub_pass": 5.0}),
         ({"of-another-version": 1.0, "event_rate": 30.0}, {"event_rate": 30.0}),
         ({"release": 73.0, "soft_limit": 70.0}, {}),
+        ({"release": 10.0, "soft_limit": 50.0}, {}),  # without its own release it stands alone
     ],
 )
 def test_stored_value_that_does_not_fit_is_left_out(saved, kept):

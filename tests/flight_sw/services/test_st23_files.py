@@ -175,6 +175,18 @@ def test_a_stored_upload_that_cannot_be_is_refused(part):
     assert slot.size == 0
 
 
+def test_a_file_that_came_whole_never_replaces_another():
+    """A full slot refuses what came by another way, keeps its file, and tells nothing."""
+    service = FileService()
+    assert service.put(1, b"first") is None
+    assert len(service.take_events()) == 1
+    revision = service.slots[1].revision
+    assert service.put(1, b"second") is Reason.ALREADY_EXISTS
+    assert service.content_of(1) == b"first"
+    assert service.slots[1].revision == revision
+    assert service.take_events() == []
+
+
 def test_damaged_record_is_not_taken_for_a_file():
     """A flipped bit in the stored content is found by the digest."""
     slot = FileSlot()
