@@ -27,6 +27,7 @@ class Pilot:
         self._outlook: Outlook | None = None
         self._limited = False
         self._fallen_back = False
+        self._told = False  # that the board is throttled; each such word is taken back once
         self._hot, self._blind, self._short = Debounce(), Debounce(), Debounce()
 
     @property
@@ -40,7 +41,7 @@ class Pilot:
         """A board came up: what was learned of the last one does not hold."""
         self._staircase.start(now)
         self._look_ahead = None if self._model is None else LookAheadGovernor(self._model)
-        self._limited = self._fallen_back = self.hold = False
+        self._limited = self._fallen_back = self._told = self.hold = False
 
     def see(
         self,
@@ -67,13 +68,14 @@ class Pilot:
         if self._fallen_back:
             self.hold = False
             level = min(stairs.level, choice.level)
-            return Decision(level, stairs.change if was else min(stairs.change, 0), stairs.too_hot)
+            change = stairs.change if was else min(stairs.change, 0)
+            self._told |= change < 0
+            return Decision(level, change, stairs.too_hot)
         short = choice.why != CHOSEN_FREELY
-        before = self._limited
         self._limited = self._short.holds(now, limits.debounce_s, asked=short)
         self.hold = choice.hold
-        # Whoever was told that the staircase throttles is told when it does no more.
-        change = int(before or was) - int(self._limited)
+        change = int(self._told) - int(self._limited)
+        self._told = self._limited
         return Decision(choice.level, change, stairs.too_hot)
 
     def _over(self, temp_c: float | None, limits: StaircaseLimits, now: float) -> bool:

@@ -78,3 +78,15 @@ def test_cooling_off_is_told_once() -> None:
         pilot.see(3.0, (), None)
         changes.append(pilot.decide(temp_c, LIMITS, second).change)
     assert [change for change in changes if change] == [-1, 1]
+
+
+def test_blind_for_a_moment_tells_nothing() -> None:
+    """A fall back that ends before its first step down: nobody heard of it, nobody is told of its end."""
+    pilot = Pilot(4, MODEL)
+    pilot.start(0.0)
+    limits = StaircaseLimits(80.0, 74.0, 85.0, 10.0)
+    changes = []
+    for second, temp_c in ((2.0, 50.0), (4.0, None), (6.0, 50.0), (8.0, 50.0)):
+        pilot.see(3.0, (), None)
+        changes.append(pilot.decide(temp_c, limits, second).change)
+    assert changes == [0, 0, 0, 0]
