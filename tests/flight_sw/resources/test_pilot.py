@@ -81,7 +81,7 @@ def test_cooling_off_is_told_once() -> None:
 
 
 def test_blind_for_a_moment_tells_nothing() -> None:
-    """A fall back that ends before its first step down: nobody heard of it, nobody is told of its end."""
+    """A fall back that ends before its first step down: nobody heard of it or hears of its end."""
     pilot = Pilot(4, MODEL)
     pilot.start(0.0)
     limits = StaircaseLimits(80.0, 74.0, 85.0, 10.0)
