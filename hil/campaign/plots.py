@@ -1,12 +1,12 @@
 """The four plots of a flight report, as one inline SVG over mission time."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hil.campaign.judge import Judged
 from hil.campaign.record import FAILURES, Outcome
+from hil.svg import inline_svg, new_figure
 
 INK, FAINT = "#22303c", "#8896a3"
 TRUE, REPORTED, LIMIT, MOUNT = "#c2410c", "#1d4ed8", "#b91c1c", "#8896a3"
@@ -58,12 +58,9 @@ class Traces:
 def draw(traces: Traces) -> str:
     """One SVG element with four panels on one time axis: heat, power, clock, flips and repairs."""
     import matplotlib as mpl
-    from matplotlib.figure import Figure  # no pyplot: no global state, no display
 
     lanes = _lanes(traces.judged)
     style = {
-        "svg.fonttype": "none",  # text stays text: small, searchable
-        "svg.hashsalt": "vanallen",  # the same flight gives the same bytes
         "font.family": "sans-serif",
         "font.size": 9,
         "axes.edgecolor": FAINT,
@@ -74,7 +71,7 @@ def draw(traces: Traces) -> str:
     }
     with mpl.rc_context(style):
         height = 6.3 + 0.24 * len(lanes)
-        figure = Figure(figsize=(9.6, height), layout="constrained")
+        figure = new_figure(9.6, height)
         ratios = [2.4, 1.3, 1.1, 0.5 + 0.24 * len(lanes)]
         heat, power, clock, flips = figure.subplots(4, 1, sharex=True, height_ratios=ratios)
         _draw_heat(heat, traces)
@@ -84,12 +81,9 @@ def draw(traces: Traces) -> str:
         flips.set_xlabel("mission time, s")
         flips.set_xlim(0, traces.duration_s)
         for axis in (heat, power, clock, flips):
-            axis.spines[["top", "right"]].set_visible(False)
             axis.grid(axis="x", color="#e5e9ed", linewidth=0.6)
             axis.set_axisbelow(True)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()[out.getvalue().index("<svg") :]
+        return inline_svg(figure)
 
 
 def _draw_heat(axis: Any, traces: Traces) -> None:

@@ -1,7 +1,8 @@
 """The whole table of the comparison as one inline SVG: a column of panels for each scenario."""
 
-import io
 from collections.abc import Mapping
+
+from hil.svg import inline_svg, new_figure
 
 OURS, OTHERS, BOUND = "#c2410c", "#64748b", "#15803d"
 PANELS = (
@@ -16,11 +17,10 @@ PANELS = (
 def draw_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """One SVG element; bars with their 95 % intervals, ours in colour."""
     import matplotlib as mpl
-    from matplotlib.figure import Figure
 
     names = list(next(iter(table.values())))[::-1]
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vanallen", "font.size": 8}):
-        figure = Figure(figsize=(4.2 * len(table), 2.6 * len(PANELS)), layout="constrained")
+    with mpl.rc_context({"font.size": 8}):
+        figure = new_figure(4.2 * len(table), 2.6 * len(PANELS))
         axes = figure.subplots(len(PANELS), len(table), sharey=True, squeeze=False)
         for column, (scenario, rows) in enumerate(table.items()):
             for row, (key, title, spread) in enumerate(PANELS):
@@ -29,7 +29,6 @@ def draw_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
                 errors = [rows[name].get(spread, 0.0) for name in names] if spread else None
                 axis.barh(names, values, xerr=errors, color=[_colour(n) for n in names], height=0.7)
                 axis.set_xlabel(title)
-                axis.spines[["top", "right"]].set_visible(False)
                 if key == "above_ks":
                     axis.set_xscale("symlog", linthresh=1.0)
                 if key == "brown_outs":
@@ -37,10 +36,7 @@ def draw_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
                 if key == "lowest_charge":
                     axis.set_xlim(0.6, 1.0)
             axes[0][column].set_title(scenario)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+        return inline_svg(figure)
 
 
 def _colour(name: str) -> str:

@@ -1,6 +1,5 @@
 """Plots of a run, each an inline SVG: the board's heat and clock under the tests, values in limits."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from hil.ground.archive import Archive
 from hil.rig.measurement import MeasuredOutcome, Measurement
 from hil.rig.record import RunRecord, Verdict
+from hil.svg import inline_svg, new_figure
 
 INK, FAINT, RULE = "#22303c", "#64748b", "#e5e9ed"
 HEAT, CLOCK = "#c2410c", "#1d4ed8"
@@ -21,8 +21,6 @@ BANDS = ("#f1f5f9", "#ffffff")
 LABEL_SHARE = 0.035  # of the width; a narrower band gets no name
 ROWS_MAX = 40
 STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "vanallen",
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.edgecolor": FAINT,
@@ -37,7 +35,6 @@ def draw_timeline(records: Sequence[RunRecord], folder: Path) -> str:
     """Temperature and clock over the run, a band for each file of tests; empty without samples."""
     import matplotlib as mpl
     import numpy as np
-    from matplotlib.figure import Figure
 
     heat, clock = _series(records, folder, "temp"), _series(records, folder, "frequency")
     if not heat[0]:
@@ -45,7 +42,7 @@ def draw_timeline(records: Sequence[RunRecord], folder: Path) -> str:
     start_s = min(record.started_s for record in records)
     end_s = max(record.ended_s for record in records)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+        figure = new_figure(9.6, 3.6)
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         for axis in (upper, lower):
             _bands(axis, records, start_s, end_s, names=axis is upper)
@@ -61,13 +58,12 @@ def draw_timeline(records: Sequence[RunRecord], folder: Path) -> str:
         for record in records:
             if record.verdict is Verdict.FAILED:
                 upper.axvline(record.started_s - start_s, color="#b91c1c", lw=1)
-        return _svg(figure)
+        return inline_svg(figure)
 
 
 def draw_limits(records: Sequence[RunRecord]) -> str:
     """Where each measurement lies between its limits; empty if none has an upper limit."""
     import matplotlib as mpl
-    from matplotlib.figure import Figure
 
     placed = [
         (one, place)
@@ -78,7 +74,7 @@ def draw_limits(records: Sequence[RunRecord]) -> str:
     if not placed:
         return ""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 0.9 + 0.21 * len(placed)), layout="constrained")
+        figure = new_figure(9.6, 0.9 + 0.21 * len(placed))
         axis = figure.subplots()
         axis.axvspan(0, 1, color="#f0fdf4", lw=0)
         for row, (one, place) in enumerate(reversed(placed)):
@@ -93,7 +89,7 @@ def draw_limits(records: Sequence[RunRecord]) -> str:
         axis.grid(axis="y", color=RULE, lw=0.6)
         axis.set_axisbelow(True)
         axis.spines[["top", "right", "left"]].set_visible(False)
-        return _svg(figure)
+        return inline_svg(figure)
 
 
 def _words(one: Measurement) -> str:
@@ -151,9 +147,3 @@ def _series(
                 values.append(float(value) if fresh else float("nan"))
     order = sorted(range(len(times)), key=times.__getitem__)
     return [times[i] for i in order], [values[i] for i in order]
-
-
-def _svg(figure: Any) -> str:
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()[out.getvalue().index("<svg") :]

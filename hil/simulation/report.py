@@ -1,7 +1,6 @@
 """The report of a simulated flight: one HTML file with its figures and plots inline."""
 
 import html
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from hil.environment.conditions import GRID_S
 from hil.environment.flux import load_grid
 from hil.simulation.flight import DAY_S, Flight, passed, rerun, summary
+from hil.svg import inline_svg, new_figure
 
 INK, FAINT, HOT, COOL, GOOD = "#22303c", "#8896a3", "#c2410c", "#1d4ed8", "#15803d"
 MODE_COLOURS = {"NOMINAL": GOOD, "DEGRADED": "#a16207", "SAFE": HOT, "BOOT": FAINT}
@@ -69,7 +69,7 @@ def _rows(figures: dict[str, Any]) -> list[tuple[str, str]]:
 def _map(flight: Flight) -> str:
     """Flux at the mean height, the ground track on it, and where particles hit."""
     conditions = flight.conditions
-    figure = _figure(9.6, 4.6)
+    figure = new_figure(9.6, 4.6)
     axis = figure.subplots()
     latitude = np.arange(-90, 90.1, MAP_STEP)
     longitude = np.arange(-180, 180.1, MAP_STEP)
@@ -106,13 +106,13 @@ def _map(flight: Flight) -> str:
         )
     axis.set(xlim=(-180, 180), ylim=(-90, 90), xlabel="longitude, °", ylabel="latitude, °")
     axis.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=2)
-    return _svg(figure)
+    return inline_svg(figure)
 
 
 def _series(flight: Flight) -> str:
     samples = np.array(flight.log.samples)
     hours = samples[:, 0] / 3600
-    figure = _figure(9.6, 8.0)
+    figure = new_figure(9.6, 8.0)
     heat, power, charge, modes = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2, 2, 1])
     heat.plot(hours, samples[:, 1], color=HOT, lw=1.1, label="die")
     heat.plot(hours, samples[:, 2], color=FAINT, lw=1.0, label="mount")
@@ -141,22 +141,4 @@ def _series(flight: Flight) -> str:
     modes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, -1.2))
     modes.set_xlabel("mission time, h")
     modes.set_xlim(0, flight.options.days * DAY_S / 3600)
-    return _svg(figure)
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _svg(figure: Any) -> str:
-    import matplotlib as mpl
-
-    for axis in figure.axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vanallen"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+    return inline_svg(figure)

@@ -86,7 +86,7 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.rig",
         }
     ),
-    frozenset({"hil.board_files", "hil.environment", "hil.kernel", "hil.places"}),
+    frozenset({"hil.board_files", "hil.environment", "hil.kernel", "hil.places", "hil.svg"}),
     frozenset({"flight_sw.__main__"}),
     frozenset({"flight_sw.controller_runner", "flight_sw.node_runner"}),
     frozenset({"flight_sw.model_shelf", "flight_sw.runner"}),

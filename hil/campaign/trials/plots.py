@@ -1,13 +1,12 @@
 """Plots of a campaign as SVG text: layer by bit, and how latencies are spread."""
 
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from hil.campaign.trials.plan import Cell
 from hil.campaign.trials.trial import Trial
+from hil.svg import inline_svg, new_figure
 
 INK, FAINT, HOT = "#22303c", "#8896a3", "#c2410c"
 SERIES = ("#1d4ed8", "#c2410c", "#15803d", "#7c3aed", "#a16207", "#0e7490", "#be185d", "#4d7c0f")
@@ -27,7 +26,7 @@ def layer_by_bit(trials: Sequence[Trial]) -> str:
         hits[row, trial.bit] += 1
         wrong[row, trial.bit] += trial.wrong > 0
     share = np.ma.masked_where(hits == 0, wrong / np.maximum(hits, 1))
-    figure = _figure(9.6, 1.2 + 0.32 * len(layers))
+    figure = new_figure(9.6, 1.2 + 0.32 * len(layers))
     axis = figure.subplots()
     shades = axis.pcolormesh(
         np.arange(bits + 1) - 0.5,
@@ -59,13 +58,13 @@ def layer_by_bit(trials: Sequence[Trial]) -> str:
     )
     bar = figure.colorbar(shades, ax=axis, pad=0.01)
     bar.set_label("share with a wrong answer", size=8)
-    return _svg(figure)
+    return inline_svg(figure)
 
 
 def latency_curves(cells: Sequence[tuple[Cell, tuple[Trial, ...]]]) -> str:
     """Distribution functions of detection and recovery, in panels of a few classes."""
     panels = [cells[i : i + CURVES_MAX] for i in range(0, len(cells), CURVES_MAX)]
-    figure = _figure(9.6, 3.3 * len(panels))
+    figure = new_figure(9.6, 3.3 * len(panels))
     axes = figure.subplots(len(panels), 2, squeeze=False, sharey=True)
     for row, panel in zip(axes, panels, strict=True):
         for axis, name, title in zip(
@@ -93,22 +92,4 @@ def latency_curves(cells: Sequence[tuple[Cell, tuple[Trial, ...]]]) -> str:
             loc="center left",
             bbox_to_anchor=(1.0, 0.5),
         )
-    return _svg(figure)
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _svg(figure: Any) -> str:
-    import matplotlib as mpl
-
-    for axis in figure.axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vanallen"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+    return inline_svg(figure)
