@@ -32,7 +32,7 @@ UPDATE_FILE, REHEARSAL = "update", "rehearsal"
 
 
 class ModelShelf:
-    """Models by slot.
+    """Models by slot; `left_out` says why a slot that is filled serves nothing.
 
     Args:
         store: folder of the model store.
@@ -41,6 +41,7 @@ class ModelShelf:
 
     def __init__(self, store: Path, memory: Path) -> None:
         self.trials: dict[int, float] = {}
+        self.left_out: dict[int, LoadFailure] = {}
         self._store = ModelStore(store)
         self._memory = memory
         self._staged: dict[int, tuple[BoardModel, ...]] = {}
@@ -52,7 +53,7 @@ class ModelShelf:
         """Count the start of each trial, then stage every slot; a damaged model is left out."""
         for slot in range(1, MAX_SLOTS + 1):
             self._begin_trial(slot)
-        for slot in self._store.catalogue():
+        for slot in self._store.filled():
             self._stage(slot)
         return self.models
 
@@ -127,17 +128,19 @@ class ModelShelf:
         """Copy each part of a slot's model to shared memory; none if it is empty or damaged."""
         old = [Path(part.directory) for part in self._staged.pop(slot, ())]
         self._golden.pop(slot, None)
+        self.left_out.pop(slot, None)
         self._generation += 1
         names = {part.region.name for part in self.models}
         parts: list[BoardModel] = []
         try:
-            manifest = self._store.catalogue().get(slot)
-            stored_parts = parts_of(self._store.directory(slot), manifest) if manifest else {}
+            stored_parts = self._stored_parts(slot)
             for part, stored in stored_parts.items():
                 live = self._memory / f"slot-{slot:02d}-{part.value}-{self._generation}"
                 parts.append(_stage_part(slot, part, (stored, live), names))
-        except LoadError as error:
+        except (LoadError, OSError) as error:
             parts = []
+            failure = error.reason if isinstance(error, LoadError) else LoadFailure.FILES
+            self.left_out[slot] = failure
             _say(f"model in slot {slot} left out: {error}")
         for directory in old:  # whoever has it mapped keeps its pages
             shutil.rmtree(directory, ignore_errors=True)
@@ -146,6 +149,20 @@ class ModelShelf:
             places = zip(stored_parts.values(), parts, strict=True)
             self._golden[slot] = {stored: (slot, Path(part.directory)) for stored, part in places}
         return tuple(parts)
+
+    def _stored_parts(self, slot: int) -> dict[Part, Path]:
+        """Folders of what the slot holds; none if it is empty.
+
+        Raises:
+            LoadError: it is filled, and its manifest cannot be read.
+        """
+        if slot not in self._store.filled():
+            return {}
+        folder = self._store.directory(slot)
+        try:
+            return parts_of(folder, read_manifest(folder))
+        except ModelError as error:
+            raise LoadError(LoadFailure.FILES, str(error)) from error
 
 
 class _NativeCode:
@@ -189,8 +206,11 @@ def _stage_or_mend(stored: Path, live: Path, golden: GoldenCopy) -> Manifest:
         (stored / WEIGHTS_FILE).write_bytes(golden.read(read_manifest(stored)))
         manifest = stage(stored, live)
         _say(f"{stored}: weights rebuilt from the golden copy")
-    if not golden.exists:
-        golden.write((live / WEIGHTS_FILE).read_bytes())
+    if golden.damaged:  # not made yet, cut off while it was made, or rotten
+        try:
+            golden.mend((live / WEIGHTS_FILE).read_bytes())
+        except OSError as error:  # what is left is enough, or `_GoldenPages` refuses the model
+            _say(f"{stored}: golden copy not mended: {error.strerror}")
     return manifest
 
 

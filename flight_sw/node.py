@@ -17,7 +17,14 @@ from flight_sw.board_scrub import BoardScrub
 from flight_sw.board_self_test import BoardSelfTest
 from flight_sw.board_updates import Act, BoardUpdates, ShelfNews, ShelfOrder
 from flight_sw.errors import DecodeError
-from flight_sw.inference.worker_messages import Loaded, LoadFailed, Piece, Rehearsed, SelfTested
+from flight_sw.inference.worker_messages import (
+    Loaded,
+    LoadFailed,
+    LoadFailure,
+    Piece,
+    Rehearsed,
+    SelfTested,
+)
 from flight_sw.node_life import Beat, NodeLife
 from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
@@ -67,13 +74,18 @@ class NodeOutputs:
 
 @dataclass(frozen=True, slots=True)
 class BoardFacts:
-    """Who this board is; `trials` are seconds left by slot of models that are not confirmed yet."""
+    """Who this board is.
+
+    By slot: `trials` are seconds left of models that are not confirmed yet, `left_out` why a stored
+    model is not here.
+    """
 
     serial_number: str
     boots: int
     session: int
     trials: Mapping[int, float] = field(default_factory=dict)
     reset_cause: str = "unknown"
+    left_out: Mapping[int, LoadFailure] = field(default_factory=dict)
 
 
 class Node:
@@ -82,6 +94,9 @@ class Node:
     def __init__(self, profile: Profile, models: tuple[BoardModel, ...], facts: BoardFacts) -> None:
         self._profile = profile
         self._models = BoardModels(models, profile.inference.min_coverage)
+        self._models.refused |= {
+            slot: m.ModelRefused(slot, why.value) for slot, why in facts.left_out.items()
+        }
         self._facts = facts
         self._channel = Channel(facts.session, profile.serial.baud)
         limits = profile.inference

@@ -86,6 +86,7 @@ class _NodeRunner:
             session=draw_session(),
             trials=self._shelf.trials,
             reset_cause=read_reset_cause(root),
+            left_out=self._shelf.left_out,
         )
         self._node = Node(profile, models, facts)
         self._map_file = root / "run/vanallen/regions.json"

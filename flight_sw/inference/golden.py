@@ -45,9 +45,10 @@ class GoldenCopy:
         """Whether shards have been written."""
         return any(self._shard(number).is_file() for number in range(DATA + PARITY))
 
-    def write(self, weights: bytes) -> None:
-        """Write every shard; weights must have been verified."""
-        self._write(weights, range(DATA + PARITY))
+    @property
+    def damaged(self) -> tuple[int, ...]:
+        """Shards that are not there or not whole; all of them before the first `mend`."""
+        return tuple(n for n in range(DATA + PARITY) if not self.is_whole(n))
 
     def _write(self, weights: bytes, numbers: Iterable[int]) -> None:
         packed = zlib.compress(weights, _LEVEL)
@@ -68,7 +69,7 @@ class GoldenCopy:
 
     def mend(self, weights: bytes) -> int:
         """Write anew the shards that are not whole, from verified weights; how many."""
-        damaged = [number for number in range(DATA + PARITY) if not self.is_whole(number)]
+        damaged = self.damaged
         if damaged:
             self._write(weights, damaged)
         return len(damaged)

@@ -134,6 +134,11 @@ class ModelStore:
             _sync(self._root)
         self._drop_unused()
 
+    def filled(self) -> tuple[int, ...]:
+        """Slots that hold something, readable or not."""
+        slots = range(1, MAX_SLOTS + 1)
+        return tuple(slot for slot in slots if self.directory(slot).is_symlink())
+
     def catalogue(self) -> dict[int, Manifest]:
         """Manifest per filled slot; a slot with an unreadable manifest counts as empty."""
         found = {}

@@ -52,7 +52,8 @@ class ShelfStack(Stack):
         models = self.shelf.stage_all()
         self.worker = InlineWorker()
         session = round(self.now * 1000) + 7
-        facts = BoardFacts("0001", self.places, session, self.shelf.trials)
+        shelf = self.shelf
+        facts = BoardFacts("0001", self.places, session, shelf.trials, left_out=shelf.left_out)
         self.node = Node(self.profile, models, facts)
         self._shelved = ()
         self._to_node = self._to_controller = self._to_worker = b""

@@ -1,5 +1,6 @@
 """The model store under power cuts: at every file operation, and whatever was to be done."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flight_sw.inference.bundle import verify_bundle
+from flight_sw.inference.golden import DATA, FOLDER, PARITY
 from flight_sw.inference.manifest import GRAPH_FILE, MANIFEST_FILE, WEIGHTS_FILE, read_manifest
 from flight_sw.inference.store import ModelStore, TrialTime
 from flight_sw.model_shelf import ModelShelf
@@ -70,6 +72,46 @@ def test_a_power_cut_at_any_file_operation_leaves_the_old_or_the_new_model(
             break
     assert not was_cut
     assert count > 1
+
+
+@pytest.mark.parametrize("written", range(DATA + PARITY + 1))
+def test_a_power_cut_while_the_golden_copy_is_made_costs_no_model(
+    written, versions, tmp_path
+) -> None:
+    """Shards after the cut are missing, the one at the cut is empty: the next start makes them anew."""
+    store, memory = ModelStore(tmp_path / "store"), tmp_path / "memory"
+    store.install(_plain(versions[0], tmp_path / "plain"), 1)
+    memory.mkdir()
+    ModelShelf(tmp_path / "store", memory).stage_all()
+    shards = sorted((store.directory(1) / FOLDER).iterdir())
+    whole = [shard.read_bytes() for shard in shards]
+    for number, shard in enumerate(shards[written:]):
+        shard.write_bytes(b"") if number == 0 else shard.unlink()
+    (model,) = ModelShelf(tmp_path / "store", memory).stage_all()
+    assert bytes.fromhex(model.digest) == read_manifest(store.directory(1)).digest
+    assert [shard.read_bytes() for shard in shards] == whole
+
+
+@pytest.mark.parametrize(("lost", "flies"), [(PARITY, True), (PARITY + 1, False)])
+def test_storage_that_takes_no_byte_costs_a_model_only_without_a_golden_copy(
+    lost, flies, versions, tmp_path, monkeypatch
+) -> None:
+    """A full disk at the start: enough shards serve as they are; too few leave the model out."""
+    store, memory = ModelStore(tmp_path / "store"), tmp_path / "memory"
+    store.install(_plain(versions[0], tmp_path / "plain"), 1)
+    memory.mkdir()
+    ModelShelf(tmp_path / "store", memory).stage_all()
+    for shard in sorted((store.directory(1) / FOLDER).iterdir())[:lost]:
+        shard.unlink()
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.parent.name == FOLDER:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert len(ModelShelf(tmp_path / "store", memory).stage_all()) == flies
 
 
 def _plain(bundle: Path, folder: Path) -> Path:

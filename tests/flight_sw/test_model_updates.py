@@ -303,3 +303,19 @@ def test_a_language_model_goes_up_like_any_other_and_answers(flying) -> None:
     (answer,) = [r for r in flying.told("result") if r["job"] == 70]
     assert answer["output"].decode()
     assert flying.answer(71) is not None
+
+
+@pytest.mark.parametrize(("file", "why"), [("manifest.json", "files"), ("o.onnx", "digest")])
+def test_a_stored_model_that_cannot_be_read_is_named_and_an_upload_serves_again(
+    file, why, flying, versions
+) -> None:
+    """A slot that is filled and serves nothing must not look like an empty one."""
+    (flying.folder / "store" / "slot-01" / file).write_bytes(b"rot")
+    flying.send("power-cycle-board")
+    flying.run(5.0)
+    assert flying.sentences.count(f"Model 1 does not load: {why}") == 1
+    assert flying.answer(1) is None
+    flying.upload(versions[2])
+    flying.install()
+    assert flying.last == ("ON_TRIAL", "")
+    assert flying.answer(2) is not None

@@ -18,7 +18,7 @@ def kept(damaged_copy):
     weights = (damaged_copy / WEIGHTS_FILE).read_bytes()
     golden = GoldenCopy(damaged_copy, _NativeCode())
     assert not golden.exists
-    golden.write(weights)
+    golden.mend(weights)
     return golden, read_manifest(damaged_copy), weights
 
 
