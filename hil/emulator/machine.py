@@ -5,33 +5,21 @@ switch, then the watchdog, then the software's own end, then the physics.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from flight_sw.errors import UserError
 from flight_sw.profile import Profile
 from hil.emulator.acts import BoardParts
 from hil.emulator.board import Board, NodeProgram
-from hil.emulator.cable import Cable
 from hil.emulator.injector import Injector
-from hil.emulator.plant import Plant, Surroundings
 from hil.emulator.settings import (
-    SUPPLY_SUFFIX,
     EmulatorOptions,
     Silicon,
-    beside,
-    power_model,
-    thermal_node,
 )
-from hil.emulator.supply import SupplySwitch, SwitchPosition
+from hil.emulator.stand import Own, Stand
 from hil.emulator.sysroot import SysRoot
 from hil.emulator.watchdog import WatchdogTimer
-from hil.faults.rig_messages import EnvironmentReport, NoiseReport, PlantReport
-from hil.kernel import stream
+from hil.faults.rig_messages import PlantReport
 
 POLL_S = 0.01  # the switch is looked at 100 times a second
 PHYSICS_S = 0.05
@@ -53,25 +41,15 @@ class Machine:
         self._watchdog = WatchdogTimer(
             root / profile.watchdog.device.lstrip("/"), profile.watchdog.timeout_s
         )
-        self._supply = SupplySwitch(beside(options.link, SUPPLY_SUFFIX))
-        self.plant = Plant(
-            power_model(profile, silicon),
-            thermal_node(silicon),
-            silicon.heat.firmware_table,
-            Surroundings(mount_c=silicon.heat.mount_c),
-            silicon.latch_up_breaks_s,
-        )
-        chance = stream(options.seed, "line-noise")
-        self.cable = Cable(options.link, profile.serial.baud, chance)
+        self.stand = Stand(options, profile, silicon)
+        cable, plant = self.stand.cable, self.stand.plant
         self.board = Board(NodeProgram(_node_command(options, root), options.state_dir / CONSOLE))
-        self.injector = Injector(BoardParts(self.board, self.cable, self.plant, self.sysroot))
+        self.injector = Injector(BoardParts(self.board, cable, plant, self.sysroot))
         self._reset_cause = "none"
         self._started_s: float | None = None
-        self._off_since_s: float | None = None
         self._physics_s = 0.0
         self._next_poll_s = 0.0
         self._cpu: dict[int, float] = {}
-        self._heat_s = 0.0
         self._show()
 
     def step(self, now_s: float) -> None:
@@ -80,7 +58,7 @@ class Machine:
         Raises:
             UserError: the node refuses to start at all, with its own words.
         """
-        self.cable.move(now_s)
+        self.stand.cable.move(now_s)
         if now_s < self._next_poll_s:
             return
         self._next_poll_s = now_s + POLL_S
@@ -96,79 +74,32 @@ class Machine:
 
     def wake_at_s(self, now_s: float) -> float:
         """Return when `step` is due again."""
-        wait_s = self.cable.wait_s(now_s)
+        wait_s = self.stand.cable.wait_s(now_s)
         return self._next_poll_s if wait_s is None else min(self._next_poll_s, now_s + wait_s)
-
-    def set_environment(self, changes: Mapping[str, Any]) -> EnvironmentReport:
-        """Change what acts on the board and return what holds then."""
-        self.plant.surroundings = replace(self.plant.surroundings, **changes)
-        return msgspec.convert(self.plant.surroundings, EnvironmentReport, from_attributes=True)
-
-    def set_noise(self, changes: Mapping[str, Any]) -> NoiseReport:
-        """Change the line and return what holds then; `unplugged` makes its port vanish."""
-        noise = replace(self.cable.noise, **{k: v for k, v in changes.items() if k != "unplugged"})
-        self.cable.set_noise(noise)
-        if "unplugged" in changes:
-            (self.cable.unplug if changes["unplugged"] else self.cable.plug_in)()
-        return NoiseReport(
-            noise.bit_error_rate, noise.drop_rate, noise.cut, not self.cable.plugged_in
-        )
 
     def report(self, now_s: float) -> PlantReport:
         """Return the true state of the board."""
-        plant, board, cable = self.plant, self.board, self.cable
-        return PlantReport(
-            temp_c=plant.temp_c,
-            max_temp_c=plant.max_temp_c,
-            mount_c=plant.surroundings.mount_c,
-            power_w=plant.power_w,
-            current_a=plant.current_a,
-            energy_j=plant.energy_j,
-            limit_mhz=plant.limit_mhz,
-            clock_mhz=plant.clock_mhz,
-            busy_cores=plant.busy_cores,
-            throttled=plant.flags,
-            powered=board.powered,
-            hung=board.latched_hang,
-            broken=plant.broken,
-            node_pid=board.node_pid,
-            worker_pid=board.worker_pid,
-            boots=board.boots,
-            resets=max(0, board.boots - 1),
-            reset_cause=self._reset_cause,
-            watchdog_left_s=self._watchdog.time_left_s(now_s),
-            time_scale=self._options.time_scale,
-            up_s=now_s - self._started_s if self._started_s is not None else 0.0,
-            heat_s=self._heat_s,
-            to_board_bytes=cable.to_board.wire.carried_bytes,
-            to_controller_bytes=cable.to_controller.wire.carried_bytes,
-            overrun_bytes=cable.to_board.overrun_bytes + cable.to_controller.overrun_bytes,
-        )
+        up_s = now_s - self._started_s if self._started_s is not None else 0.0
+        own = Own(self._reset_cause, self._watchdog.time_left_s(now_s), up_s)
+        return self.stand.report(self.board, own)
 
     def close(self) -> None:
         """Cut the power and put everything away."""
         self.board.cut()
-        self.cable.close()
-        self._supply.show(0.0, 0.0)
-        self._supply.close()
+        self.stand.close()
         self._watchdog.close()
         self.sysroot.close()
 
     def _heed_switch(self, now_s: float) -> None:
-        position = self._supply.poll()
-        if self.plant.broken:
-            position = SwitchPosition(on=False, reset=False)
+        position = self.stand.switch()
         if position.on and not self.board.powered:
-            off_s = now_s - (self._off_since_s if self._off_since_s is not None else -1e9)
-            if off_s >= self._silicon.discharge_s:
+            if self.stand.is_discharged(now_s):
                 self.board.discharged()
             self._boot("power-on")
         elif not position.on and self.board.powered:
             self.board.cut()
-            self.cable.disconnect_board()
             self._watchdog.disarm()
-            self.plant.cut()
-            self._off_since_s = now_s
+            self.stand.cut(now_s)
         elif position.reset and self.board.powered:
             self._boot("reset-line")
 
@@ -181,11 +112,11 @@ class Machine:
         self.board.cut()
         self._watchdog.disarm()
         self.sysroot.boot(cause, self.board.boots + 1)
-        self.plant.boot()
-        self.plant.powered = True
+        self.stand.plant.boot()
+        self.stand.plant.powered = True
         self._cpu = {}
-        self.cable.say_to_controller(self._silicon.boot_text.encode())
-        self.board.boot(self.cable.connect_board())
+        self.stand.cable.say_to_controller(self._silicon.boot_text.encode())
+        self.board.boot(self.stand.cable.connect_board())
 
     def _forgive_or_refuse(self, now_s: float) -> None:
         """Go on after a crash; stop if the very first start shows a mistake of the user's."""
@@ -195,22 +126,19 @@ class Machine:
 
     def _advance(self, now_s: float) -> None:
         elapsed_s, self._physics_s = now_s - self._physics_s, now_s
-        plant, tree = self.plant, self.sysroot
-        plant.limit_mhz = tree.read_limit_mhz() or plant.limit_mhz
+        plant = self.stand.plant
+        plant.limit_mhz = self.sysroot.read_limit_mhz() or plant.limit_mhz
         plant.observe_load(self._busy_cores(now_s, elapsed_s), elapsed_s)
-        plant.advance(elapsed_s * self._options.time_scale)
-        plant.endure(elapsed_s)
-        self._heat_s += elapsed_s * self._options.time_scale
+        self.stand.advance(elapsed_s)
         self._show()
 
     def _show(self) -> None:
-        plant, tree = self.plant, self.sysroot
+        plant, tree = self.stand.plant, self.sysroot
         tree.temperature.put(round(plant.temp_c * 1000))
         tree.rail_mv.put(round(plant.voltage_v * 1000))
         tree.rail_ma.put(round(plant.current_a * 1000))
         tree.clock_khz.put(round(plant.clock_mhz * 1000))
         tree.throttled.put(plant.flags, "x")
-        self._supply.show(plant.voltage_v, plant.current_a)
 
     def _busy_cores(self, now_s: float, elapsed_s: float) -> float:
         """Return processor seconds of node and worker per second since the last look."""

@@ -4,13 +4,12 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
 import msgspec
 
-from hil.emulator.cable import Cable
 from hil.emulator.claim import Claim
 from hil.emulator.injector import Injector
 from hil.emulator.machine import Machine
@@ -22,13 +21,12 @@ from hil.emulator.settings import (
     beside,
     read_profile,
 )
+from hil.emulator.stand import Stand
 from hil.faults.rig_messages import (
     Environment,
-    EnvironmentReport,
     Inject,
     Log,
     Noise,
-    NoiseReport,
     Plant,
     PlantReport,
     Regions,
@@ -41,7 +39,7 @@ from hil.faults.rig_messages import (
 class BoardMachine(Protocol):
     """Any board that the rig can hold in its hand, whatever computes inside it."""
 
-    cable: Cable
+    stand: Stand
     injector: Injector
 
     def step(self, now_s: float) -> None:
@@ -50,14 +48,6 @@ class BoardMachine(Protocol):
 
     def wake_at_s(self, now_s: float) -> float:
         """When `step` is due again."""
-        ...
-
-    def set_environment(self, changes: Mapping[str, Any]) -> EnvironmentReport:
-        """Change what acts on the board."""
-        ...
-
-    def set_noise(self, changes: Mapping[str, Any]) -> NoiseReport:
-        """Change the line."""
         ...
 
     def report(self, now_s: float) -> PlantReport:
@@ -118,7 +108,7 @@ def _loop(machine: BoardMachine, rig: RigPort) -> None:
         rig.service(lambda request: _answer(machine, request))
         now_s = time.monotonic()
         wait_s = 0.0 if rig.has_requests else max(0.0, machine.wake_at_s(now_s) - now_s)
-        readers = [*machine.cable.filenos(), *rig.filenos()]
+        readers = [*machine.stand.cable.filenos(), *rig.filenos()]
         select.select(readers, rig.write_filenos(), [], wait_s)
 
 
@@ -130,13 +120,13 @@ def _answer(machine: BoardMachine, request: Request) -> bytes:
         case Inject(fault):
             return encode_reply(machine.injector.inject(fault, now_s))
         case Environment():
-            return encode_reply(machine.set_environment(_given(request)))
+            return encode_reply(machine.stand.set_environment(_given(request)))
         case Plant():
             return encode_reply(machine.report(now_s))
         case Log(since):
             return encode_reply(machine.injector.log(since))
         case Noise():
-            return encode_reply(machine.set_noise(_given(request)))
+            return encode_reply(machine.stand.set_noise(_given(request)))
         case Verify(number):
             return encode_reply(machine.injector.verify(number))
 

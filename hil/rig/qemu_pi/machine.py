@@ -6,28 +6,16 @@ reports and read by the guest's own sensor driver.
 """
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from flight_sw.errors import VanAllenError
 from flight_sw.profile import Profile
-from hil.emulator.cable import Cable
-from hil.emulator.plant import Plant, Surroundings
 from hil.emulator.settings import (
-    SUPPLY_SUFFIX,
     EmulatorOptions,
     Silicon,
-    beside,
-    power_model,
-    thermal_node,
 )
-from hil.emulator.supply import SupplySwitch
-from hil.faults.rig_messages import EnvironmentReport, NoiseReport, PlantReport
-from hil.kernel import stream
+from hil.emulator.stand import Own, Stand
+from hil.faults.rig_messages import PlantReport
 from hil.rig.qemu_pi.board import PiBoard
 from hil.rig.qemu_pi.data import make_data
 from hil.rig.qemu_pi.image import Image, copy_card, write_data
@@ -49,25 +37,15 @@ class PiMachine:
         self._silicon = silicon
         state = options.state_dir.absolute()
         self._make_card(state / CARD, image)
-        self._supply = SupplySwitch(beside(options.link, SUPPLY_SUFFIX))
-        self.plant = Plant(
-            power_model(profile, silicon),
-            thermal_node(silicon),
-            silicon.heat.firmware_table,
-            Surroundings(mount_c=silicon.heat.mount_c),
-        )
-        chance = stream(options.seed, "line-noise")
-        self.cable = Cable(options.link, profile.serial.baud, chance)
+        self.stand = Stand(options, profile, silicon)
         self.board = PiBoard(state / CARD, state)
-        self.injector = PiInjector(PiParts(self.board, self.cable, self.plant, state))
+        self.injector = PiInjector(PiParts(self.board, self.stand.cable, self.stand.plant, state))
         self._top_mhz = float(profile.frequency.levels_mhz[-1])
         self._reset_cause = "none"
         self._started_s: float | None = None
-        self._off_since_s: float | None = None
         self._physics_s = self._next_poll_s = 0.0
         self._cpu = (0.0, 0.0)  # up_s and cpu_s of the guest's last word
         self._busy_cores = 0.0
-        self._heat_s = 0.0
         self._show()
 
     def step(self, now_s: float) -> None:
@@ -76,7 +54,7 @@ class PiMachine:
         Raises:
             VanAllenError: QEMU ended by itself; with its last words.
         """
-        self.cable.move(now_s)
+        self.stand.cable.move(now_s)
         if now_s < self._next_poll_s:
             return
         self._next_poll_s = now_s + POLL_S
@@ -92,61 +70,20 @@ class PiMachine:
 
     def wake_at_s(self, now_s: float) -> float:
         """Return when `step` is due again."""
-        wait_s = self.cable.wait_s(now_s)
+        wait_s = self.stand.cable.wait_s(now_s)
         return self._next_poll_s if wait_s is None else min(self._next_poll_s, now_s + wait_s)
-
-    def set_environment(self, changes: Mapping[str, Any]) -> EnvironmentReport:
-        """Change what acts on the board and return what holds then."""
-        self.plant.surroundings = replace(self.plant.surroundings, **changes)
-        return msgspec.convert(self.plant.surroundings, EnvironmentReport, from_attributes=True)
-
-    def set_noise(self, changes: Mapping[str, Any]) -> NoiseReport:
-        """Change the line and return what holds then; `unplugged` makes its port vanish."""
-        rates = {name: value for name, value in changes.items() if name != "unplugged"}
-        noise = replace(self.cable.noise, **rates)
-        self.cable.set_noise(noise)
-        if "unplugged" in changes:
-            (self.cable.unplug if changes["unplugged"] else self.cable.plug_in)()
-        unplugged = not self.cable.plugged_in
-        return NoiseReport(noise.bit_error_rate, noise.drop_rate, noise.cut, unplugged)
 
     def report(self, now_s: float) -> PlantReport:
         """Return the true state of the board."""
-        plant, board, cable = self.plant, self.board, self.cable
-        hardware = board.hardware
-        return PlantReport(
-            temp_c=plant.temp_c,
-            max_temp_c=plant.max_temp_c,
-            mount_c=plant.surroundings.mount_c,
-            power_w=plant.power_w,
-            current_a=plant.current_a,
-            energy_j=plant.energy_j,
-            limit_mhz=plant.limit_mhz,
-            clock_mhz=plant.clock_mhz,
-            busy_cores=plant.busy_cores,
-            throttled=plant.flags,
-            powered=board.powered,
-            hung=board.latched_hang,
-            node_pid=board.node_pid,
-            worker_pid=board.worker_pid,
-            boots=board.boots,
-            resets=max(0, board.boots - 1),
-            reset_cause=self._reset_cause,
-            watchdog_left_s=hardware.power_block.time_left_s(now_s) if hardware else None,
-            time_scale=self._options.time_scale,
-            up_s=now_s - self._started_s if self._started_s is not None else 0.0,
-            heat_s=self._heat_s,
-            to_board_bytes=cable.to_board.wire.carried_bytes,
-            to_controller_bytes=cable.to_controller.wire.carried_bytes,
-            overrun_bytes=cable.to_board.overrun_bytes + cable.to_controller.overrun_bytes,
-        )
+        up_s = now_s - self._started_s if self._started_s is not None else 0.0
+        hardware = self.board.hardware
+        left_s = hardware.power_block.time_left_s(now_s) if hardware else None
+        return self.stand.report(self.board, Own(self._reset_cause, left_s, up_s))
 
     def close(self) -> None:
         """Cut the power and put everything away; card and console log stay for a look."""
         self.board.close()
-        self.cable.close()
-        self._supply.show(0.0, 0.0)
-        self._supply.close()
+        self.stand.close()
 
     def _make_card(self, card: Path, image: Image) -> None:
         """A card that was flown before is flown again, as one in a drawer; its data is made new."""
@@ -157,19 +94,16 @@ class PiMachine:
             write_data(card, Path(temporary))
 
     def _heed_switch(self, now_s: float) -> None:
-        position = self._supply.poll()
+        position = self.stand.switch()
         if position.on and not self.board.powered:
-            off_s = now_s - (self._off_since_s if self._off_since_s is not None else -1e9)
-            if off_s >= self._silicon.discharge_s:
+            if self.stand.is_discharged(now_s):
                 self.board.discharged()
             self._start_afresh("power-on")
-            self.cable.say_to_controller(self._silicon.boot_text.encode())
-            self.board.boot(self.cable.connect_board())
+            self.stand.cable.say_to_controller(self._silicon.boot_text.encode())
+            self.board.boot(self.stand.cable.connect_board())
         elif not position.on and self.board.powered:
             self.board.cut()
-            self.cable.disconnect_board()
-            self.plant.cut()
-            self._off_since_s = now_s
+            self.stand.cut(now_s)
         elif position.reset and self.board.powered:
             self._start_afresh("reset-line")
             self.board.reset()
@@ -185,36 +119,33 @@ class PiMachine:
 
     def _start_afresh(self, cause: str) -> None:
         self._reset_cause = cause
-        self.plant.boot()
-        self.plant.powered = True
+        self.stand.plant.boot()
+        self.stand.plant.powered = True
         self._cpu = (0.0, 0.0)
         self._busy_cores = 0.0
 
     def _advance(self, now_s: float) -> None:
         elapsed_s, self._physics_s = now_s - self._physics_s, now_s
-        plant = self.plant
         self._hear_guest()
-        plant.observe_load(self._busy_cores, elapsed_s)
-        plant.advance(elapsed_s * self._options.time_scale)
-        self._heat_s += elapsed_s * self._options.time_scale
+        self.stand.plant.observe_load(self._busy_cores, elapsed_s)
+        self.stand.advance(elapsed_s)
         self._show()
 
     def _hear_guest(self) -> None:
         guest = self.board.guest
         if guest is None:
-            self.plant.limit_mhz = self._top_mhz
+            self.stand.plant.limit_mhz = self._top_mhz
             return
-        self.plant.limit_mhz = self._top_mhz * quota_share(guest.quota)
+        self.stand.plant.limit_mhz = self._top_mhz * quota_share(guest.quota)
         up_s, cpu_s = self._cpu
         if guest.up_s > up_s:
             self._busy_cores = max(0.0, guest.cpu_s - cpu_s) / (guest.up_s - up_s)
             self._cpu = (guest.up_s, guest.cpu_s)
 
     def _show(self) -> None:
-        plant, hardware = self.plant, self.board.hardware
+        hardware = self.board.hardware
         if hardware is not None:
-            hardware.ram.set_temperature(plant.temp_c)
-        self._supply.show(plant.voltage_v, plant.current_a)
+            hardware.ram.set_temperature(self.stand.plant.temp_c)
 
 
 def quota_share(cpu_max: str | None) -> float:

@@ -124,9 +124,13 @@ def test_sensors_show_the_plant_to_the_boards_own_software(board, eventually):
     rail = HwmonRail(board.root, "VDD_5V")
     board.rig.environment(mount_c=70.0, extra_load_w=2.0)
     eventually(lambda: (zone.read_c() or 0) > 85, "hot")
-    plant = board.rig.plant()
-    assert zone.read_c() == pytest.approx(plant.temp_c, abs=3)
-    assert rail.read().power_w == pytest.approx(plant.power_w, abs=0.5)
+
+    def agree() -> bool:
+        plant = board.rig.plant()  # moves on between two looks of a busy machine
+        at = zone.read_c() == pytest.approx(plant.temp_c, abs=3)
+        return at and rail.read().power_w == pytest.approx(plant.power_w, abs=0.5)
+
+    eventually(agree, "sensors show the plant")
     assert ThrottleFlags(board.root).read() & 0x40004
     assert CpuFrequency(board.root).read_mhz() < 1800
 
