@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil.rig.infrastructure import BoardUnavailable
-from hil.rig.inventory import BoardEntry, FlashSection
+from hil.rig.inventory import BoardEntry
 from hil.rig.inventory_rules import port_name
+from hil.rig.inventory_sections import FlashSection
 
 TAIL_CHARACTERS = 300
 POLICIES = ("never", "if-different", "always")

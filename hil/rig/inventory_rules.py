@@ -10,16 +10,13 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flight_sw.errors import ProfileError, UserError
 from flight_sw.profile import Profile, line_of
 from hil.board_files import find_board, read_board
 from hil.rig.board_section import rig_section
+from hil.rig.inventory_sections import BoardSection, PortSection
 from hil.rig.labgrid_bridge import read_consoles
-
-if TYPE_CHECKING:
-    from hil.rig.inventory import BoardSection, PortSection
 
 KINDS = ("by_id", "by_path", "path", "url", "pty", "labgrid")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -43,7 +40,7 @@ class _Look:
         return f"{self.path}:{line}: {'.'.join(['boards', board, *keys])}"
 
 
-def problems_between(boards: "Mapping[str, BoardSection]", text: str, path: Path) -> list[str]:
+def problems_between(boards: Mapping[str, BoardSection], text: str, path: Path) -> list[str]:
     """Every breach, as `file:line: field: what to do`; empty for a sound inventory."""
     if not boards:
         line = line_of(text, ["boards"])
@@ -52,7 +49,7 @@ def problems_between(boards: "Mapping[str, BoardSection]", text: str, path: Path
     return [one for name, board in boards.items() for one in _board(look, name, board)]
 
 
-def port_name(port: "PortSection") -> str:
+def port_name(port: PortSection) -> str:
     """The port as a person would name it; empty for an emulated board's."""
     if port.by_id is not None:
         return f"/dev/serial/by-id/{port.by_id}"
@@ -63,7 +60,7 @@ def port_name(port: "PortSection") -> str:
     return port.path or port.url or ""
 
 
-def _board(look: _Look, name: str, board: "BoardSection") -> Iterator[str]:
+def _board(look: _Look, name: str, board: BoardSection) -> Iterator[str]:
     if not NAME.fullmatch(name):
         yield f"{look.at(name)}: a name is letters, digits, `-`, `_` and `.`"
     profile = None
@@ -78,12 +75,12 @@ def _board(look: _Look, name: str, board: "BoardSection") -> Iterator[str]:
     yield from _hooks(look, name, board)
 
 
-def _profile(board: "BoardSection", folder: Path) -> Profile:
+def _profile(board: BoardSection, folder: Path) -> Profile:
     beside = folder / board.profile
     return read_board(str(beside if beside.is_file() else find_board(board.profile)))
 
 
-def _port(look: _Look, name: str, board: "BoardSection") -> Iterator[str]:
+def _port(look: _Look, name: str, board: BoardSection) -> Iterator[str]:
     port, place = board.port, look.at(name, "port")
     given = [kind for kind in KINDS if getattr(port, kind) is not None]
     if len(given) != 1:
@@ -104,14 +101,14 @@ def _port(look: _Look, name: str, board: "BoardSection") -> Iterator[str]:
         yield from _labgrid(look, name, port)
 
 
-def _labgrid(look: _Look, name: str, port: "PortSection") -> Iterator[str]:
+def _labgrid(look: _Look, name: str, port: PortSection) -> Iterator[str]:
     try:
         read_consoles(look.path.absolute().parent / str(port.labgrid)).pick(port.console)
     except UserError as error:
         yield f"{look.at(name, 'port', 'labgrid')}: {error}"
 
 
-def _kind(look: _Look, name: str, board: "BoardSection", profile: Profile) -> Iterator[str]:
+def _kind(look: _Look, name: str, board: BoardSection, profile: Profile) -> Iterator[str]:
     can_emulate = rig_section(profile).emulator != "none"
     if board.port.pty is not None and not can_emulate:
         yield (
@@ -126,7 +123,7 @@ def _kind(look: _Look, name: str, board: "BoardSection", profile: Profile) -> It
         yield f"{look.at(name, 'link')}: an emulated board has its controller here: leave it out"
 
 
-def _twice(look: _Look, name: str, board: "BoardSection") -> Iterator[str]:
+def _twice(look: _Look, name: str, board: BoardSection) -> Iterator[str]:
     port = port_name(board.port)
     other = look.ports.setdefault(port, name) if port else name
     if other != name:
@@ -138,7 +135,7 @@ def _twice(look: _Look, name: str, board: "BoardSection") -> Iterator[str]:
         yield f"{place}: {serial} is the serial number of {other} already; {NEVER_TWICE}"
 
 
-def _hooks(look: _Look, name: str, board: "BoardSection") -> Iterator[str]:
+def _hooks(look: _Look, name: str, board: BoardSection) -> Iterator[str]:
     power, flash = board.power, board.flash
     keys = ("cycle", "switch_off", "switch_on")
     commands = [("power", key, getattr(power, key, None)) for key in keys]

@@ -8,7 +8,8 @@ import pytest
 
 from hil.rig.hooks import Hooks
 from hil.rig.infrastructure import BoardUnavailable
-from hil.rig.inventory import FlashSection, PowerSection, emulated_entry
+from hil.rig.inventory import emulated_entry
+from hil.rig.inventory_sections import FlashSection, PowerSection
 
 PYTHON = sys.executable
 
