@@ -1,10 +1,11 @@
 """The composition root of what flies: `python -m flight_sw controller …` or `… node …`."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
-from flight_sw.errors import ProfileError, UserError
+from flight_sw.errors import ProfileError, StoreError, UserError
 from flight_sw.profile import Profile, parse_profile
 
 EXIT_USER_ERROR = 2
@@ -36,7 +37,7 @@ def read_profile(file: Path) -> Profile:
 
 def _run(options: argparse.Namespace) -> int:
     if options.program == "slots":
-        return _slots(options.verb, options.folder)
+        return _slots(options)
     # Imported here, so that a node does not load the controller's libraries, nor the other way.
     profile = read_profile(options.profile)
     if options.program == "node":
@@ -50,16 +51,19 @@ def _run(options: argparse.Namespace) -> int:
     )
 
 
-def _slots(verb: str, folder: Path) -> int:
-    from flight_sw.devices.slots import SlotStore
+def _slots(options: argparse.Namespace) -> int:
+    from flight_sw.devices.slots import Hooks, SlotStore
 
-    store = SlotStore(folder)
-    if verb == "choose":
-        store.choose()
-    elif verb == "try":
-        store.try_other()
-    elif verb == "confirm":
-        store.confirm()
+    hooks = Hooks(shlex.split(options.on_confirm), shlex.split(options.on_roll_back))
+    store = SlotStore(options.folder, hooks)
+    if options.verb == "spare":
+        print(store.spare())
+        return 0
+    acts = {"choose": store.choose, "try": store.try_other, "confirm": store.confirm}
+    try:
+        acts.get(options.verb, store.load)()
+    except StoreError as error:
+        raise UserError(f"{error}; is --folder right, and may you write there?") from error
     state = store.load()
     trial = f", {state.trial} on trial for {state.boots_left} more boots" if state.trial else ""
     print(f"{state.confirmed} confirmed{trial}, {state.rolled_back} rolled back")
@@ -75,8 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     node.add_argument("--models", type=Path, required=True, help="folder with the model slots")
     node.add_argument("--root", type=Path, default=Path("/"), help="root of sysfs and /dev")
     slots = programs.add_parser("slots", help="trial boot of new software or models")
-    slots.add_argument("verb", choices=("status", "choose", "try", "confirm"))
+    slots.add_argument("verb", choices=("status", "spare", "choose", "try", "confirm"))
     slots.add_argument("--folder", type=Path, required=True, help="where slot-a and slot-b are")
+    slots.add_argument("--on-confirm", default="", help="command of the platform after a confirm")
+    slots.add_argument(
+        "--on-roll-back", default="", help="command of the platform after a way back"
+    )
     controller = programs.add_parser("controller", help="the payload's brain")
     controller.add_argument("--profile", type=Path, required=True, help="board profile, YAML")
     controller.add_argument("--board-port", required=True, help="serial port to the board")

@@ -30,6 +30,7 @@ from flight_sw.runner import Loop, draw_session, write_memory_map
 
 SERIAL_BACKLOG_MAX = 16_384
 WORKER_BACKLOG_MAX = 8 << 20
+REST = 3.0  # a quarter of a slow processor at most goes into steps while the line is busy
 WORKER_MEMORY_MIB = 2048  # a runaway ends itself before it ends the board
 
 
@@ -67,7 +68,7 @@ class _NodeRunner:
         profile, root = options.profile, options.root
         serial_number = _check_identity(profile, root)
         self._clock = SystemClock()
-        self._loop = Loop(self._clock)
+        self._loop = Loop(self._clock, REST)
         self._period_s = profile.heartbeat.period_s
         self._port = ReopeningPort.serial(options.port, profile.serial.baud, self._clock)
         self._port.check()

@@ -13,14 +13,23 @@ from flight_sw.radiation.protected import MemoryRegion
 
 STEP_S_MAX = 0.1  # a step at least ten times a second
 STEP_S_MIN = 0.002  # and not more often than a board can use, whatever wake-up times say
+REST_S_MAX = 0.05  # at 115200 baud about half a segment of the board link arrives meanwhile
 
 
 class Loop:
-    """Waits between steps until bytes arrive, the wake-up time comes, or a signal ends it all."""
+    """Waits between steps until bytes arrive, the wake-up time comes, or a signal ends it all.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        rest: how many times as long as a step took to rest after it, before bytes cause the next. A slow
+            line brings a few bytes at a time, and a slow processor that steps for each few of them
+            does nothing else. After a pause the first bytes are answered at once.
+    """
+
+    def __init__(self, clock: Clock, rest: float = 0.0) -> None:
         self.running = True
         self._clock = clock
+        self._rest = rest
+        self._woke_s = clock.monotonic_s()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
@@ -28,10 +37,15 @@ class Loop:
         self, readers: Iterable[int | None], wake_at: float, writers: Iterable[int] = ()
     ) -> None:
         """Return when a descriptor is ready or `wake_at` (monotonic seconds) has come."""
-        left_s = wake_at - self._clock.monotonic_s()
-        timeout_s = min(max(left_s, STEP_S_MIN), STEP_S_MAX)
+        stepped_s = self._clock.monotonic_s()
+        timeout_s = min(max(wake_at - stepped_s, STEP_S_MIN), STEP_S_MAX)
+        rested_s = stepped_s + min(self._rest * (stepped_s - self._woke_s), REST_S_MAX, timeout_s)
         open_readers = [fd for fd in readers if fd is not None]
         select.select(open_readers, list(writers), [], timeout_s)
+        early_s = rested_s - self._clock.monotonic_s()
+        if early_s > 0 and self.running:
+            select.select([], [], [], early_s)
+        self._woke_s = self._clock.monotonic_s()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.running = False

@@ -102,12 +102,22 @@ def board_install(
     wheels: Annotated[
         Path | None, typer.Option(help="Offline wheelhouse: vanallen board wheels FOLDER.")
     ] = None,
+    flashed: Annotated[
+        bool, typer.Option("--flashed", help="Controller on the board too; UART: space link.")
+    ] = False,
+    on_confirm: Annotated[
+        str, typer.Option(help="The platform's command after software was confirmed.")
+    ] = "",
+    on_roll_back: Annotated[
+        str, typer.Option(help="The platform's command after software was taken back.")
+    ] = "",
 ) -> None:
-    """Put the node on a board: every edit shown, backed up on the board, and reversible."""
-    from hil.rig.install.command import Target, install
+    """Put the software on a board: every edit shown, backed up on the board, and reversible."""
+    from hil.rig.install.command import Software, Target, install
 
     target = Target(host, sdcard, root)
-    raise typer.Exit(install(profile, target, port, wheels, dry_run=dry_run))
+    software = Software(port, wheels, flashed, on_confirm, on_roll_back)
+    raise typer.Exit(install(profile, target, software, dry_run=dry_run))
 
 
 @board_app.command("uninstall")

@@ -5,8 +5,10 @@ anew, from its name, as long as it takes; the pause between attempts grows to a 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from flight_sw.devices.clock import Clock
+from flight_sw.devices.pty_port import SCHEME, PtyPort
 from flight_sw.devices.serial_port import Port, SerialPort
 from flight_sw.errors import LinkLost, PortError
 
@@ -32,7 +34,13 @@ class ReopeningPort:
 
     @classmethod
     def serial(cls, url: str, baud: int, clock: Clock) -> "ReopeningPort":
-        """Make one for a serial line; a symbolic link is followed anew at every attempt."""
+        """Make one for a serial line; a symbolic link is followed anew at every attempt.
+
+        `pty:PATH` makes the line instead, with PATH as the name of its other end.
+        """
+        if url.startswith(SCHEME):
+            path = Path(url.removeprefix(SCHEME))
+            return cls(lambda: PtyPort(path), clock)
         return cls(lambda: SerialPort(url, baud), clock)
 
     def check(self) -> None:

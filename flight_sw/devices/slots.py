@@ -154,6 +154,15 @@ class SlotStore:
         self._save(state)
         return state.trial
 
+    def spare(self) -> Slot:
+        """The slot that the next version may be written to.
+
+        Raises:
+            UserError: a trial runs, so either slot is needed.
+        """
+        state = begin_trial(self.load())
+        return state.confirmed.other
+
     def confirm(self) -> SlotState:
         """The payload has held; returns the new state.
 

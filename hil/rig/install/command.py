@@ -1,5 +1,6 @@
 """`vanallen board install` and `uninstall`: which tree is meant, what to say, when to stop."""
 
+import shlex
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -37,15 +38,24 @@ class Target:
             raise UserError("name one of --host, --sdcard and --root")
 
 
-def install(
-    profile: str, target: Target, port: str | None, wheels: Path | None, *, dry_run: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Software:
+    """What to put there; see `hil.rig.install.plan.Order`."""
+
+    port: str | None = None
+    wheels: Path | None = None
+    flashed: bool = False
+    on_confirm: str = ""
+    on_roll_back: str = ""
+
+
+def install(profile: str, target: Target, software: Software, *, dry_run: bool) -> int:
     """Plan, show, and unless it is a dry run make the changes and check them.
 
     Raises:
         UserError: the tree is none of such a board, or cannot be written.
     """
-    order = _order(profile, port, wheels)
+    order = _order(profile, software)
     if target.host is not None:
         return _install_remote(target.host, order, dry_run=dry_run)
     root, changes = _local(target, order)
@@ -66,15 +76,36 @@ def uninstall(target: Target) -> int:
     return 0
 
 
-def _order(name: str, port: str | None, wheels: Path | None) -> Order:
-    profile = read_board(name)
-    device = port or profile.serial.port
+def _order(name: str, software: Software) -> Order:
+    profile, wheels = read_board(name), software.wheels
+    device = software.port or profile.serial.port
     if device == AUTO:
         raise UserError(f"profile {profile.name} names no port; add --port /dev/…")
     found = tuple(sorted(wheels.glob("*.whl"))) if wheels is not None else ()
     if wheels is not None and not found:
         raise UserError(f"{wheels}: no wheels there; fill it with: vanallen board wheels {wheels}")
-    return Order(profile, find_board(name).read_bytes(), device, found)
+    for hook in (software.on_confirm, software.on_roll_back):
+        _check_hook(hook)
+    return Order(
+        profile=profile,
+        text=find_board(name).read_bytes(),
+        port=device,
+        wheels=found,
+        flashed=software.flashed,
+        on_confirm=software.on_confirm,
+        on_roll_back=software.on_roll_back,
+    )
+
+
+def _check_hook(command: str) -> None:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UserError(f"hook {command!r}: not a command: {error}") from error
+    if words and not words[0].startswith("/"):
+        raise UserError(
+            f"hook {command!r}: name the program by its whole path, as in /usr/bin/rauc"
+        )
 
 
 def _local(target: Target, order: Order) -> tuple[Path, list[Change]]:

@@ -1,9 +1,11 @@
-"""The files that we bring: unit, account, udev rule, watchdog setting, first-boot script, cloud-init.
+"""The files that we bring: units, account, udev rule, watchdog setting, first-boot script, cloud-init.
 
-systemd.service(5), sysusers.d(5), udev(7), systemd-system.conf(5); cloud-init as Raspberry Pi OS
-Trixie reads it from the boot partition.
+systemd.service(5), systemd.exec(5), sysusers.d(5), udev(7), systemd-system.conf(5); cloud-init as
+Raspberry Pi OS Trixie reads it from the boot partition.
 """
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flight_sw.profile import Profile
@@ -11,7 +13,10 @@ from hil.rig.board_section import Install
 
 PREFIX = "opt/vanallen"
 PROFILE = "etc/vanallen/profile.yaml"
+KEYS = "etc/vanallen/keys.json"
+BOARD_LINK = "/run/vanallen/board"  # of a flashed board: made by its controller
 UNIT = "vanallen-node.service"
+CONTROLLER = "vanallen-controller.service"
 SETUP = "vanallen-setup.service"
 CONFIRM = "vanallen-confirm.service"
 CONFIRM_TIMER = "vanallen-confirm.timer"
@@ -22,21 +27,29 @@ SERVICE_WATCHDOG_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What the texts need of a board."""
+    """What the texts need of a board.
+
+    Args:
+        port: the UART: the board link of a tethered board, the space link of a flashed one.
+        on_confirm, on_roll_back: commands of the platform's own update system.
+    """
 
     profile: Profile
     install: Install
     port: str
+    flashed: bool = False
+    on_confirm: str = ""
+    on_roll_back: str = ""
 
 
 def node_unit(board: Board) -> str:
     """The node as a service that systemd watches; it makes its own control group leaves."""
-    user, groups = board.install.user, " ".join(board.install.groups)
+    port, after = (BOARD_LINK, f" {CONTROLLER}") if board.flashed else (board.port, "")
     return f"""\
 [Unit]
 Description=Van Allen node on {board.profile.name}
 Documentation=https://www.freedesktop.org/software/systemd/man/sd_notify.html
-After={SETUP}
+After={SETUP}{after}
 Requires={SETUP}
 StartLimitIntervalSec=60
 StartLimitBurst=5
@@ -45,22 +58,61 @@ StartLimitBurst=5
 Type=notify
 NotifyAccess=main
 ExecStart=/{PREFIX}/current/bin/python -m flight_sw node --profile /{PROFILE} \\
-  --port {board.port} --models /var/lib/vanallen/models
+  --port {port} --models /var/lib/vanallen/models
 Restart=on-failure
 RestartSec={RESTART_PAUSE_S}
 WatchdogSec={SERVICE_WATCHDOG_S}
-User={user}
-SupplementaryGroups={groups}
-StateDirectory=vanallen
-RuntimeDirectory=vanallen
 Delegate=cpu
 AmbientCapabilities=CAP_DAC_OVERRIDE CAP_SYS_NICE
+{_surroundings(board)}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def controller_unit(board: Board) -> str:
+    """The controller of a flashed board: space link on the UART, board link on a pty of its own.
+
+    It waits for the keys, which no installation ever carries.
+    """
+    return f"""\
+[Unit]
+Description=Van Allen controller on {board.profile.name}
+After={SETUP}
+Requires={SETUP}
+Before={UNIT}
+ConditionPathExists=/{KEYS}
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=/{PREFIX}/current/bin/python -m flight_sw controller --profile /{PROFILE} \\
+  --board-port pty:{BOARD_LINK} --space {board.port} --keys /{KEYS} \\
+  --state /var/lib/vanallen/controller
+Restart=on-failure
+RestartSec={RESTART_PAUSE_S}
+AmbientCapabilities=CAP_DAC_OVERRIDE
+{_surroundings(board)}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _surroundings(board: Board) -> str:
+    """Account, folders and walls of either service.
+
+    /run/vanallen outlives the service: what a killed node noted there of the board's own limits is how
+    the next one restores them.
+    """
+    return f"""\
+User={board.install.user}
+SupplementaryGroups={" ".join(board.install.groups)}
+StateDirectory=vanallen
+RuntimeDirectory=vanallen
+RuntimeDirectoryPreserve=yes
 NoNewPrivileges=yes
 ProtectHome=yes
 PrivateTmp=yes
-
-[Install]
-WantedBy=multi-user.target
 """
 
 
@@ -81,28 +133,49 @@ WantedBy=multi-user.target
 """
 
 
-def setup_script() -> str:
-    """No network: everything is in the wheelhouse. Either slot's program may make the choice."""
+def setup_script(board: Board) -> str:
+    """No network: everything is in the wheelhouse. Either slot's program may make the choice.
+
+    A wheelhouse that no slot was made of is new software: it goes into the slot that is not needed, and
+    on trial. One that was tried and undone has its slot still, so it is not tried again.
+    """
+    hook = f" --on-roll-back {shlex.quote(board.on_roll_back)}" if board.on_roll_back else ""
     return f"""\
 #!/bin/sh
-# Makes slot a from the wheelhouse, whole or not at all; then chooses the slot that starts.
+# Slots from the wheelhouse, whole or not at all: the first is used, a later one is tried. Then chooses.
 set -eu
 cd /{PREFIX}
-if [ ! -e slot-a ]; then
-  rm -rf slot-a.new
-  "$(command -v python3.11 || command -v python3)" -m venv slot-a.new
-  slot-a.new/bin/pip install --no-index --find-links wheels vanallen
-  mv -T slot-a.new slot-a
+make_slot() {{
+  rm -rf "$1.new" &&
+    "$(command -v python3.11 || command -v python3)" -m venv "$1.new" &&
+    "$1.new/bin/pip" install --no-index --find-links wheels vanallen &&
+    echo "$2" > "$1.new/wheels.sha256" &&
+    rm -rf "$1" &&
+    mv -T "$1.new" "$1"
+}}
+if ls wheels/*.whl > /dev/null 2>&1; then
+  wanted=$(cat wheels/*.whl | sha256sum | cut -d ' ' -f 1)
+  if [ ! -e slot-a ]; then
+    make_slot slot-a "$wanted"
+  elif ! cat slot-?/wheels.sha256 2> /dev/null | grep -q "$wanted"; then
+    if spare=$(current/bin/python -m flight_sw slots spare --folder .); then
+      make_slot "$spare" "$wanted" && current/bin/python -m flight_sw slots try --folder . ||
+        echo "the new software cannot be installed; the old one starts" >&2
+    fi
+  fi
 fi
 for slot in slot-a slot-b; do
-  if $slot/bin/python -m flight_sw slots choose --folder .; then exit 0; fi
+  if $slot/bin/python -m flight_sw slots choose --folder .{hook}; then exit 0; fi
 done
 ln -sfn slot-a current
 """
 
 
-def confirm_unit() -> str:
+def confirm_unit(board: Board) -> str:
     """A slot whose node has held is confirmed; one that never gets here is undone by its boots."""
+    # A unit has specifiers and variables of its own: systemd.unit(5), systemd.service(5).
+    command = shlex.quote(board.on_confirm).replace("%", "%%").replace("$", "$$")
+    hook = f" \\\n  --on-confirm {command}" if board.on_confirm else ""
     return f"""\
 [Unit]
 Description=Van Allen: confirm the software that runs
@@ -110,7 +183,7 @@ Description=Van Allen: confirm the software that runs
 [Service]
 Type=oneshot
 ExecStartPre=/bin/systemctl is-active --quiet {UNIT}
-ExecStart=/{PREFIX}/current/bin/python -m flight_sw slots confirm --folder /{PREFIX}
+ExecStart=/{PREFIX}/current/bin/python -m flight_sw slots confirm --folder /{PREFIX}{hook}
 """
 
 
@@ -150,7 +223,7 @@ def watchdog_setting() -> str:
     return "[Manager]\nRuntimeWatchdogSec=0\n"
 
 
-def cloud_config(board: Board) -> str:
+def cloud_config(board: Board, enabled: Sequence[str]) -> str:
     """First boot of a fresh card: unpack what lies on the boot partition, then reboot once."""
     groups = ", ".join(board.install.groups)
     masks = "".join(f"  - systemctl mask {unit}\n" for unit in board.install.mask)
@@ -166,6 +239,6 @@ runcmd:
   - tar -C / -xf /boot/firmware/vanallen.tar
 {masks}  - systemd-sysusers
   - systemctl daemon-reload
-  - systemctl enable {SETUP} {UNIT}
+  - systemctl enable {" ".join(enabled)}
 power_state: {{mode: reboot, message: Van Allen is installed}}
 """

@@ -28,12 +28,17 @@ class Order:
         text: the profile's file, as it is put on the board.
         port: the board's UART; the profile's, unless it says `auto`.
         wheels: the offline wheelhouse; empty leaves the software to be brought otherwise.
+        flashed: the controller goes on the board too, and the UART is its space link.
+        on_confirm, on_roll_back: commands of the platform's own update system, as tryboot or RAUC.
     """
 
     profile: Profile
     text: bytes
     port: str
     wheels: tuple[Path, ...] = ()
+    flashed: bool = False
+    on_confirm: str = ""
+    on_roll_back: str = ""
 
 
 def plan(root: Path, order: Order) -> list[Change]:
@@ -62,7 +67,7 @@ def plan_boot_partition(boot: Path, order: Order) -> list[Change]:
         )
     board = _board(order)
     bundle = Change("vanallen.tar", _archive(_system_changes(order)))
-    cloud = Change("user-data", contents.cloud_config(board).encode())
+    cloud = Change("user-data", contents.cloud_config(board, _enabled(board)).encode())
     return [*_pi_changes(boot, "", order), cloud, bundle]
 
 
@@ -107,28 +112,46 @@ def _system_changes(order: Order) -> list[Change]:
     files = {
         f"{SYSTEM_UNITS}/{contents.UNIT}": contents.node_unit(board),
         f"{SYSTEM_UNITS}/{contents.SETUP}": contents.setup_unit(),
-        f"{SYSTEM_UNITS}/{contents.CONFIRM}": contents.confirm_unit(),
+        f"{SYSTEM_UNITS}/{contents.CONFIRM}": contents.confirm_unit(board),
         f"{SYSTEM_UNITS}/{contents.CONFIRM_TIMER}": contents.confirm_timer(),
         "etc/sysusers.d/vanallen.conf": contents.accounts(board),
         "etc/udev/rules.d/60-vanallen.rules": contents.udev_rules(),
         "etc/systemd/system.conf.d/vanallen.conf": contents.watchdog_setting(),
     }
+    if board.flashed:
+        files[f"{SYSTEM_UNITS}/{contents.CONTROLLER}"] = contents.controller_unit(board)
     changes = [Change(path, text.encode()) for path, text in files.items()]
-    setup = contents.setup_script().encode()
+    setup = contents.setup_script(board).encode()
     changes.append(Change(f"{contents.PREFIX}/setup.sh", setup, mode=EXECUTABLE))
     changes.append(Change(contents.PROFILE, order.text))
-    wanted = f"{SYSTEM_UNITS}/multi-user.target.wants"
     changes += [
-        Change(f"{wanted}/{unit}", target=f"/{SYSTEM_UNITS}/{unit}")
-        for unit in (contents.UNIT, contents.SETUP)
+        Change(f"{SYSTEM_UNITS}/{_target(unit)}.wants/{unit}", target=f"/{SYSTEM_UNITS}/{unit}")
+        for unit in _enabled(board)
     ]
     changes += [Change(f"{SYSTEM_UNITS}/{unit}", target="/dev/null") for unit in board.install.mask]
     changes += [Change(f"{WHEELS}/{wheel.name}", wheel.read_bytes()) for wheel in order.wheels]
     return changes
 
 
+def _enabled(board: contents.Board) -> tuple[str, ...]:
+    """Units that start by themselves."""
+    controller = (contents.CONTROLLER,) if board.flashed else ()
+    return (contents.UNIT, *controller, contents.SETUP, contents.CONFIRM_TIMER)
+
+
+def _target(unit: str) -> str:
+    return "timers.target" if unit.endswith(".timer") else "multi-user.target"
+
+
 def _board(order: Order) -> contents.Board:
-    return contents.Board(order.profile, rig_section(order.profile).install, order.port)
+    return contents.Board(
+        profile=order.profile,
+        install=rig_section(order.profile).install,
+        port=order.port,
+        flashed=order.flashed,
+        on_confirm=order.on_confirm,
+        on_roll_back=order.on_roll_back,
+    )
 
 
 def _boot_folder(root: Path) -> str:

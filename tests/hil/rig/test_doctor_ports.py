@@ -115,7 +115,7 @@ def test_a_board_over_ssh_is_installed_and_given_back(tmp_path, monkeypatch):
     """Fetched, planned, sent and verified through ssh and tar alone; uninstall leaves no trace."""
     import importlib.util
 
-    from hil.rig.install.command import Target, install, uninstall
+    from hil.rig.install.command import Software, Target, install, uninstall
 
     spec = importlib.util.spec_from_file_location(
         "systems", Path(__file__).parents[2] / "board_trees/systems.py"
@@ -134,12 +134,12 @@ def test_a_board_over_ssh_is_installed_and_given_back(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     before = systems.snapshot(board)
     target = Target(host="pi@board")
-    assert install("raspberry-pi-4", target, None, None, dry_run=True) == 0
+    assert install("raspberry-pi-4", target, Software(), dry_run=True) == 0
     assert systems.snapshot(board) == before
-    assert install("raspberry-pi-4", target, None, None, dry_run=False) == 0
+    assert install("raspberry-pi-4", target, Software(), dry_run=False) == 0
     assert "disable-bt" in (board / "boot/firmware/config.txt").read_text()
     again = systems.snapshot(board)
-    assert install("raspberry-pi-4", target, None, None, dry_run=False) == 0
+    assert install("raspberry-pi-4", target, Software(), dry_run=False) == 0
     assert systems.snapshot(board) == again
     assert uninstall(target) == 0
     after = systems.snapshot(board)
