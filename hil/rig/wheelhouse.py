@@ -133,7 +133,8 @@ def _cross_build(name: str, folder: Path, python: str) -> None:
         "_PYTHON_HOST_PLATFORM": f"linux-{MACHINE}",
         "SETUPTOOLS_EXT_SUFFIX": f".cpython-{version}-{MACHINE}-linux-gnu.so",
     }
-    with tempfile.TemporaryDirectory(dir=folder, prefix="cross-") as temporary:
+    # Whole paths: the tool runs in the folder, and a person names it from another one.
+    with tempfile.TemporaryDirectory(dir=folder.absolute(), prefix="cross-") as temporary:
         command = [*_pip("wheel"), "--no-deps", "--no-binary", name, "--wheel-dir", temporary]
         run_tool([*command, name], Where(folder, environment))
         wheel = next(Path(temporary).glob("*.whl"))

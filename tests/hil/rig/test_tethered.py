@@ -15,7 +15,16 @@ import pytest
 
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel
-from hil.board_files import find_board
+from hil.board_files import find_board, read_board
+from hil.ground.client import Ground
+from hil.ground.reports import EventReport
+from hil.rig.programs import (
+    ControllerProgram,
+    free_port,
+    make_keys,
+    start_controller,
+    wait_for_port,
+)
 
 SPEC = importlib.util.spec_from_file_location(
     "boards", Path(__file__).parents[2] / "board_trees/boards.py"
@@ -106,6 +115,47 @@ def _talk(master, node):
             break
         select.select([master], [], [], 0.01)
     return heard
+
+
+def test_a_flashed_board_joins_its_two_programs_by_a_pty(tree, tmp_path):
+    """Controller and node as the installed units start them: the ground hears the board come up.
+
+    The node is killed once: it finds the same pty again, and the controller the same board.
+    """
+    profile, file = read_board("generic-arm64"), find_board("generic-arm64")
+    keys = make_keys(tmp_path / "keys.json", profile)
+    space, link = f"tcp://127.0.0.1:{free_port()}", tmp_path / "run" / "board"
+    state = tmp_path / "controller"
+    state.mkdir()
+    log = tmp_path / "controller.log"
+    program = ControllerProgram(file, f"pty:{link}", space, tmp_path / "keys.json", state, log)
+    with start_controller(program) as controller:
+        wait_for_port(link, controller, ANSWER_S)
+        node = start(file, str(link), tree)
+        ground = Ground(space, keys, tmp_path / "ground", profile)
+        try:
+            ground.connect(ANSWER_S)
+            ground.send("set-mode", mode="NOMINAL").done(ANSWER_S)
+            first = _board_up(ground)
+            node.kill()
+            node.wait()
+            node.stderr.close()
+            node = start(file, str(link), tree)
+            second = _board_up(ground)
+        finally:
+            ground.close()
+            node.send_signal(signal.SIGTERM)
+            code = node.wait(20)
+            node.stderr.close()
+    assert first["serial_number"] == second["serial_number"] == "10000000abcdef01"
+    assert first["name"] == "generic-arm64"
+    assert code == 0
+
+
+def _board_up(ground):
+    """Values of the next event that a board is up."""
+    told = ground.expect(EventReport, within_s=ANSWER_S, where=lambda one: one.name == "board-up")
+    return told.values
 
 
 def test_a_board_of_another_type_is_refused_by_name(tree):

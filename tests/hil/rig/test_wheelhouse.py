@@ -1,7 +1,9 @@
 """Wheels for another machine: written anew with the right tag, whole, and the same every time."""
 
 import zipfile
+from pathlib import Path
 
+from hil.rig import wheelhouse
 from hil.rig.wheelhouse import retag, without_extension
 
 
@@ -42,3 +44,18 @@ def test_an_extension_for_another_python_is_left_out(tmp_path):
     assert wheel.name == "thing-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         assert not [name for name in archive.namelist() if name.endswith(".so")]
+
+
+def test_a_wheelhouse_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
+    """Found as a traceback of `vanallen board wheels wheels/`: pip runs in the folder itself."""
+    monkeypatch.chdir(tmp_path)
+
+    def pip(command, where):
+        words = [str(word) for word in command]
+        if "--wheel-dir" in words:
+            make_wheel(where.folder / words[words.index("--wheel-dir") + 1])
+
+    monkeypatch.setattr(wheelhouse, "run_tool", pip)
+    (wheel,) = wheelhouse.dependency_wheels(Path("wheels"), ("cobs",))
+    assert wheel.name.startswith("thing-1.0-")
+    assert [one.name for one in (tmp_path / "wheels").iterdir()] == [wheel.name]
