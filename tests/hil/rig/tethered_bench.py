@@ -1,7 +1,7 @@
-"""A bench for a tethered node: supply switch, cable and heat around a node that nobody here is parent of.
+"""A bench for a tethered node: supply switch, cable and heat around a node that is nobody's child.
 
-The node is started by its own command line, `python -m flight_sw node --profile … --port …`, in a session
-of its own, as from another terminal; the bench knows it by its process number alone.
+The node is started by its own command line, `python -m flight_sw node --profile … --port …`, in a
+session of its own, as from another terminal; the bench knows it by its process number alone.
 """
 
 import subprocess
