@@ -89,13 +89,18 @@ def prove_command(model: Model, as_json: Json = False) -> None:
 @model_app.command("show")
 def show_command(model: Model, as_json: Json = False) -> None:
     """Show what a model takes and gives, its operators, and its card."""
+    from flight_sw.inference.compiled import find_cached
     from flight_sw.inference.text_compile import describe
     from hil.applications.models import find_model, read_card
+    from hil.model_proof import ROUTE_WORDS
+    from hil.places import model_cache
 
     source = find_model(model)
     found, card = describe(source), read_card(source)
+    compiled = find_cached(source, model_cache())
     if as_json:
         facts = {**msgspec.to_builtins(found, enc_hook=str), "card": msgspec.to_builtins(card)}
+        facts["route"] = compiled.route.value if compiled else None
         typer.echo(json.dumps(facts))
         return
     typer.echo(f"{source}\n  SHA-256 {found.sha256}")
@@ -104,6 +109,8 @@ def show_command(model: Model, as_json: Json = False) -> None:
             typer.echo(f"  {role:<6} {spec.name} {spec.dtype} {' x '.join(map(str, spec.shape))}")
     operators = ", ".join(f"{name} {count}" for name, count in found.operators.items())
     typer.echo(f"  {found.weight_bytes} bytes of weights, opset {found.opset}: {operators}")
+    route = ROUTE_WORDS[compiled.route] if compiled else "not compiled yet; `model prove` does"
+    typer.echo(f"  on this machine: {route}")
     if card is not None:
         typer.echo(f"  {card.purpose}\n  threshold {card.threshold}; card: {card.training_command}")
 

@@ -17,6 +17,7 @@ from flight_sw.inference.bundle import Part, parts_of
 from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.live_files import stage, verify
 from flight_sw.inference.load import load_live
+from flight_sw.inference.manifest import Route
 from flight_sw.inference.prove import MIN_COVERAGE, proof_inputs, prove
 from flight_sw.inference.tensors import pack
 from flight_sw.radiation.native import crc32c
@@ -26,6 +27,13 @@ from hil.places import model_cache
 PROOF_TIMEOUT_S = 600.0
 _MEMORY = Path("/dev/shm")  # noqa: S108  tmpfs itself is what is wanted
 _DEAD_NAMED_MAX = 5
+ROUTE_WORDS = {
+    Route.PACKED: "packed weights saved",
+    Route.GRAFTED: "packed weights saved, or mapped over the heap",
+    Route.SHIFTED: "packed weights saved, 8-bit ones shifted",
+    Route.PLAIN: "packing off (slower)",
+    Route.DEVICE: "on a device",
+}
 
 
 class ModelProof(msgspec.Struct, frozen=True):
@@ -38,7 +46,7 @@ class ModelProof(msgspec.Struct, frozen=True):
     total_bytes: int
     protectable: bool
     is_same_as_default: bool
-    is_prepacked: bool
+    route: Route
     dead: tuple[str, ...] = ()
 
     def summary(self) -> str:
@@ -46,7 +54,7 @@ class ModelProof(msgspec.Struct, frozen=True):
         verdict = "protectable" if self.protectable else "NOT protectable"
         line = (
             f"{self.model} ({self.part}): {verdict}, coverage {self.coverage:.2%} "
-            f"({self.live_bytes} of {self.total_bytes} weight bytes live)"
+            f"({self.live_bytes} of {self.total_bytes} weight bytes live), {ROUTE_WORDS[self.route]}"
         )
         if self.part == Part.PLAIN.value:
             same = "same bits as" if self.is_same_as_default else "NOT the bits of"
@@ -124,7 +132,7 @@ def _prove_part(part: Part, directory: Path, source: Path) -> ModelProof:
             total_bytes=proof.total_bytes,
             protectable=proof.protectable,
             is_same_as_default=same,
-            is_prepacked=manifest.prepacked,
+            route=manifest.route,
             dead=proof.dead,
         )
 

@@ -1,30 +1,30 @@
 """Compile an ONNX model for this CPU and onnxruntime: all its weights then lie in one mapped
 file.
 
-Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. Three
-forms are tried, fastest first, until the proof finds one protectable: saved packed blobs (as
-fast as a default session), the same with shifted 8-bit convolutions, packing off.
+Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. Four
+routes are tried, fastest first, until the proof finds one protectable: saved packed blobs (as
+fast as a default session), the same with grafts for what is packed on the heap, the same with
+shifted 8-bit convolutions, packing off.
 """
 
 import contextlib
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, unique
 from pathlib import Path
 
 import onnxruntime as ort
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.describe import ModelDescription, describe_model
+from flight_sw.inference.graft_compile import PageCrc, add_grafts, page_crcs
 from flight_sw.inference.int8 import shift_file
 from flight_sw.inference.layout import lay_out, weight_specs
 from flight_sw.inference.load import load_live
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
-    PAGE_BYTES,
     WEIGHTS_FILE,
     Manifest,
+    Route,
     cpu_fingerprint,
     sha256_hex,
     write_manifest,
@@ -32,20 +32,9 @@ from flight_sw.inference.manifest import (
 from flight_sw.inference.prove import MIN_COVERAGE, prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
 
-PageCrc = Callable[[bytes, int], int]  # CRC-32C of data, continued from a previous value
-
-
-@unique
-class _Form(Enum):
-    """Ways to compile, fastest first."""
-
-    PACKED = "packed"  # saved packed blobs
-    SHIFTED = "shifted"  # the same, after making 8-bit convolutions use a kernel that saves them
-    PLAIN = "plain"  # packing off
-    DEVICE = "device"  # for a GPU: without what only the processor's kernels know
-
-
-_LEVELS = {_Form.DEVICE: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC}
+_LEVELS = {Route.DEVICE: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC}
+_ROUTES = (Route.PACKED, Route.GRAFTED, Route.SHIFTED, Route.PLAIN)  # fastest first
+_UNPACKED = (Route.PLAIN, Route.DEVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,7 @@ def compile_for_device(source: Path, out_dir: Path, page_crc: PageCrc) -> Manife
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".compiling-") as temporary:
         directory = Path(temporary) / "fresh"
-        manifest = _compile_as(task, directory, _Form.DEVICE)
+        manifest = _compile_as(task, directory, Route.DEVICE)
         if manifest is None:
             raise ModelError(f"{source}: cannot be compiled for a device")
         put(directory, out_dir, Path(temporary) / "old")
@@ -97,34 +86,38 @@ def put(fresh: Path, directory: Path, aside: Path) -> None:
 
 
 def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:
-    """The first form that is protectable, fastest first; else the one of highest coverage."""
+    """The first route that is protectable, fastest first; else the one of highest coverage."""
     tried: list[tuple[float, Path, Manifest]] = []
-    for form in (_Form.PACKED, _Form.SHIFTED, _Form.PLAIN):
-        directory = folder / form.value
-        manifest = _compile_as(task, directory, form)
+    dead: tuple[str, ...] = ()
+    for route in _ROUTES:
+        directory = folder / route.value
+        manifest = _compile_as(task, directory, route)
+        if manifest is not None and route is Route.GRAFTED:
+            manifest = add_grafts(directory, manifest, dead, task.page_crc)
         if manifest is None:
             continue
-        coverage = prove(load_live(directory), directory).coverage
-        if coverage >= MIN_COVERAGE:
+        proof = prove(load_live(directory), directory)
+        if proof.coverage >= MIN_COVERAGE:
             return directory, manifest
-        tried.append((coverage, directory, manifest))
+        dead = dead or proof.dead  # of the first: the next route has the same tensors
+        tried.append((proof.coverage, directory, manifest))
     _, directory, manifest = max(tried, key=lambda entry: entry[0])
     return directory, manifest
 
 
-def _compile_as(task: _Task, directory: Path, form: _Form) -> Manifest | None:
+def _compile_as(task: _Task, directory: Path, route: Route) -> Manifest | None:
     import onnx
 
     directory.mkdir()
     graph_path = directory / GRAPH_FILE
     source = task.description.path
-    if form is _Form.SHIFTED:
+    if route is Route.SHIFTED:
         source = directory.with_suffix(".onnx")
         if not shift_file(task.description.path, source):
             return None
-    is_prepacked = form in (_Form.PACKED, _Form.SHIFTED)
-    level = _LEVELS.get(form, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
-    _optimise(source, graph_path, level, is_prepacked=is_prepacked)
+    is_packed = route not in _UNPACKED
+    level = _LEVELS.get(route, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    _optimise(source, graph_path, level, is_packed=is_packed)
     proto = onnx.load(str(graph_path), load_external_data=False)
     weights_path = directory / WEIGHTS_FILE
     saved = weights_path.read_bytes() if weights_path.exists() else b""
@@ -135,13 +128,12 @@ def _compile_as(task: _Task, directory: Path, form: _Form) -> Manifest | None:
     graph = proto.SerializeToString(deterministic=True)
     graph_path.write_bytes(graph)
     weights_path.write_bytes(weights)
-    pages = range(0, len(weights), PAGE_BYTES)
     manifest = Manifest(
         name=task.name,
         source_sha256=task.description.sha256,
         graph_sha256=sha256_hex(graph),
         weights_sha256=sha256_hex(weights),
-        page_crcs=tuple(task.page_crc(weights[i : i + PAGE_BYTES], 0) for i in pages),
+        page_crcs=page_crcs(weights, task.page_crc),
         onnxruntime=ort.__version__,
         cpu=cpu_fingerprint(),
         inputs=task.description.inputs,
@@ -149,22 +141,22 @@ def _compile_as(task: _Task, directory: Path, form: _Form) -> Manifest | None:
         blobs=tuple(layout.blobs),
         total_bytes=len(weights),
         inline_bytes=layout.inline_bytes,
-        prepacked=is_prepacked,
-        device_tensors=weight_specs(proto) if form is _Form.DEVICE else (),
+        route=route,
+        device_tensors=weight_specs(proto) if route is Route.DEVICE else (),
     )
     write_manifest(directory, manifest)
     return manifest
 
 
 def _optimise(
-    source: Path, graph_path: Path, level: ort.GraphOptimizationLevel, *, is_prepacked: bool
+    source: Path, graph_path: Path, level: ort.GraphOptimizationLevel, *, is_packed: bool
 ) -> None:
     options = session_options(level)
     options.optimized_model_filepath = str(graph_path)
     prefix = "session.optimized_model_external_initializers"
     options.add_session_config_entry(f"{prefix}_file_name", WEIGHTS_FILE)
     options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "0")
-    if is_prepacked:
+    if is_packed:
         options.add_session_config_entry(
             "session.save_external_prepacked_constant_initializers", "1"
         )

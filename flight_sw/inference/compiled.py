@@ -11,9 +11,10 @@ import onnxruntime as ort
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.bundle import FOLDERS, Guarding, Part, verify_bundle, with_copies
-from flight_sw.inference.compile import PageCrc, compile_model, put
+from flight_sw.inference.compile import compile_model, put
+from flight_sw.inference.graft_compile import PageCrc
 from flight_sw.inference.guard import GuardReport, guard_model
-from flight_sw.inference.manifest import Manifest, cache_key, cpu_fingerprint
+from flight_sw.inference.manifest import Manifest, cache_key, cpu_fingerprint, read_manifest
 from flight_sw.inference.text_compile import compile_text, describe, is_text_model
 
 
@@ -29,7 +30,7 @@ def compile_cached(
     guarding = guarding or Guarding()
     digest = describe(source).sha256
     key = digest if not guarding.key else digest + hashlib.sha256(guarding.key).hexdigest()
-    directory = cache / cache_key(key, ort.__version__, cpu_fingerprint())
+    directory = _place(cache, key)
     if not _holds(directory, digest):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".compiling-") as temporary:
@@ -38,6 +39,13 @@ def compile_cached(
             if not _holds(directory, digest):  # another process may have been faster
                 put(fresh, directory, Path(temporary) / "old")
     return directory
+
+
+def find_cached(source: Path, cache: Path) -> Manifest | None:
+    """The manifest of the plain `source` compiled for this machine, if it is in the cache."""
+    digest = describe(source).sha256
+    directory = _place(cache, digest)
+    return read_manifest(directory) if _holds(directory, digest) else None
 
 
 def compile_bundle(
@@ -70,6 +78,10 @@ def compile_bundle(
         verify_bundle(fresh)
         put(fresh, out_dir, work / "old")
     return manifest, report
+
+
+def _place(cache: Path, key: str) -> Path:
+    return cache / cache_key(key, ort.__version__, cpu_fingerprint())
 
 
 def _holds(directory: Path, digest: str) -> bool:

@@ -5,11 +5,13 @@ copies. Packing stays as it was at compile time: with saved packed blobs onnxrun
 place.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
+from flight_sw.inference.graft import open_grafted
 from flight_sw.inference.live_files import LiveBytes, LoadError, map_weights, verify
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
@@ -17,6 +19,7 @@ from flight_sw.inference.manifest import (
     WEIGHTS_FILE,
     Blob,
     Manifest,
+    Route,
     cpu_fingerprint,
 )
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
@@ -68,16 +71,33 @@ def load_live(live_dir: Path) -> LiveModel:
             LoadFailure.CPU, f"compiled for {manifest.cpu}, this is {cpu}: compile the model again"
         )
     view = map_weights(live_dir)
-    options = session_options(ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
-    if not manifest.prepacked:
-        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
-        session = ort.InferenceSession(
-            str(live_dir / GRAPH_FILE), options, providers=["CPUExecutionProvider"]
-        )
+        session = _open(live_dir, manifest, view)
     except RUNTIME_ERRORS as error:
         raise LoadError(LoadFailure.RUNTIME, one_line(error)) from error
     return LiveModel(manifest, view, session)
+
+
+def open_session(live_dir: Path, manifest: Manifest) -> ort.InferenceSession:
+    """A session on the weights file; whatever onnxruntime raises (RUNTIME_ERRORS) comes through."""
+    options = session_options(ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    if not manifest.is_packed:
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    if manifest.route is Route.GRAFTED:
+        options.enable_cpu_mem_arena = False  # its blocks would hold many things each
+    return ort.InferenceSession(
+        str(live_dir / GRAPH_FILE), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _open(live_dir: Path, manifest: Manifest, view: LiveBytes) -> ort.InferenceSession:
+    opened = partial(open_session, live_dir, manifest)
+    if manifest.route is not Route.GRAFTED:
+        return opened()
+    try:
+        return open_grafted(opened, manifest.blobs, view, live_dir)
+    except OSError as error:
+        raise LoadError(LoadFailure.RUNTIME, f"{live_dir}: {error.strerror}") from error
 
 
 def split_residual(manifest: Manifest, outputs: list[Tensor]) -> tuple[list[Tensor], float]:

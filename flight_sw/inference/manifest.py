@@ -22,7 +22,7 @@ WEIGHTS_FILE = "w.bin"
 MANIFEST_FILE = "manifest.json"
 TOKENIZER_FILE = "tokenizer.json"
 PAGE_BYTES = 4096  # unit of alignment, check bytes and repair
-FORMAT = 1
+FORMAT = 2
 RESIDUAL_OUTPUT = "va_checksum_residual"  # output of guarded graphs; above 1 is an alarm
 # What MLAS, onnxruntime's kernel library, chooses its packed layouts by.
 _CPU_FLAGS = frozenset(
@@ -40,6 +40,18 @@ class BlobKind(Enum):
     TENSOR = "tensor"  # read by kernels as it is
     SOURCE = "source"  # read once at load; a packed blob stands in for it afterwards
     PREPACKED = "prepacked"  # the kernel's own layout
+    GRAFT = "graft"  # the same, of a kernel that keeps it on the heap: mapped there at every load
+
+
+@unique
+class Route(Enum):
+    """How the weights file comes to be what kernels read; the fastest that can be proven is taken."""
+
+    PACKED = "packed"  # saved packed blobs
+    GRAFTED = "grafted"  # the same, and pages mapped over what kernels packed on the heap
+    SHIFTED = "shifted"  # saved packed blobs, after making 8-bit convolutions use other kernels
+    PLAIN = "plain"  # packing off
+    DEVICE = "device"  # for a GPU: without what only the processor's kernels know
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -73,7 +85,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blobs: tuple[Blob, ...]
     total_bytes: int
     inline_bytes: int  # small shape constants that must stay inside the graph, unprotected
-    prepacked: bool  # kernels use saved packed blobs; False: packing is off
+    route: Route
     format: int = FORMAT
     copies: int = 1  # independent copies of the weights that a board maps, for voting
     text: TextFacts | None = None  # of a language model
@@ -95,6 +107,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def answer_outputs(self) -> tuple[TensorSpec, ...]:
         """The outputs that make up an answer: all but the checksum residual."""
         return tuple(spec for spec in self.outputs if spec.name != RESIDUAL_OUTPUT)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether kernels use packed weights, saved or grafted."""
+        return self.route in (Route.PACKED, Route.GRAFTED, Route.SHIFTED)
 
     @property
     def computing_blobs(self) -> tuple[Blob, ...]:

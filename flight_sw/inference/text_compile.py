@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from flight_sw.errors import ModelError
-from flight_sw.inference.compile import PageCrc, compile_described, put
+from flight_sw.inference.compile import compile_described, put
 from flight_sw.inference.describe import (
     ModelDescription,
     describe_model,
@@ -22,6 +22,7 @@ from flight_sw.inference.describe import (
     read_proto,
     source_digest,
 )
+from flight_sw.inference.graft_compile import PageCrc
 from flight_sw.inference.manifest import (
     TOKENIZER_FILE,
     Manifest,

@@ -97,6 +97,7 @@ def _measure(built: Built, folder: Path) -> dict[str, Any]:
     names = [spec.name for spec in manifest.outputs]
     feeds = [spec.name for spec in manifest.inputs]
     found: dict[str, Any] = {
+        "route": manifest.route.value,
         "live_coverage": prove(live.model, live.live_dir).coverage,
         "outputs_identical": pack(default.run(None, dict(built.feed)))
         == pack(live.model.run(tensors)),

@@ -13,6 +13,7 @@ from flight_sw.inference.manifest import (
     Blob,
     BlobKind,
     Manifest,
+    Route,
     sha256_hex,
     write_manifest,
 )
@@ -166,6 +167,6 @@ def _bundle(folder: Path, name: str) -> None:
             blobs=(Blob("w", 0, PAGE_BYTES, BlobKind.TENSOR),),
             total_bytes=PAGE_BYTES,
             inline_bytes=0,
-            prepacked=False,
+            route=Route.PLAIN,
         )
         write_manifest(part, manifest)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.bundle import Part, parts_of, verify_bundle
-from flight_sw.inference.manifest import read_manifest
+from flight_sw.inference.manifest import Route, read_manifest
 from hil.__main__ import app
 from hil.applications.models import find_model, shipped_models
 from hil.model_proof import ModelProof, prove_model
@@ -57,11 +57,12 @@ def test_every_shipped_model_is_protectable_here(name):
     assert done.exit_code == 0, done.output
     assert "protectable, coverage 100.00%" in done.output
     assert "same bits as a default session" in done.output
+    assert "packed weights saved" in done.output
 
 
 def test_too_little_coverage_is_told_and_never_called_protection():
     """The line names the dead weights and what follows from them."""
-    poor = ModelProof("m", "plain", 0.5, 50, 100, False, True, True, ("w1",)).summary()
+    poor = ModelProof("m", "plain", 0.5, 50, 100, False, True, Route.PLAIN, ("w1",)).summary()
     assert "NOT protectable" in poor
     assert "dead: w1; protection needs 99%" in poor
 
@@ -110,6 +111,7 @@ def test_show_tells_inputs_and_operators(as_json):
     assert done.exit_code == 0, done.output
     assert "scene" in done.output
     assert "Conv" in done.output
+    assert ('"route"' if as_json else "on this machine: ") in done.output
 
 
 def test_a_model_for_a_device_is_compiled_without_a_proof_here(tmp_path):

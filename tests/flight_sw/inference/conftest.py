@@ -90,20 +90,20 @@ def small_cnn():
     )
 
 
-def _int8(groups):
+def _int8(groups, wide=16, into=3):
     """8-bit convolutions with symmetric weights; `groups` says which of them are depthwise."""
     rng = np.random.default_rng(5)
     weights = {"s0": np.float32(0.02), "z0": np.uint8(128)}
     nodes = [helper.make_node("QuantizeLinear", ["image", "s0", "z0"], ["q0"])]
     for i, group in enumerate(groups):
-        shape = (16, 1 if group > 1 else (3 if i == 0 else 16), 3, 3)
+        shape = (wide, 1 if group > 1 else (into if i == 0 else wide), 3, 3)
         weights |= {
             f"w{i}": rng.integers(-127, 128, shape).astype(np.int8),
-            f"ws{i}": np.full(16, 0.01, np.float32),
-            f"wz{i}": np.zeros(16, np.int8),
+            f"ws{i}": np.full(wide, 0.01, np.float32),
+            f"wz{i}": np.zeros(wide, np.int8),
             f"s{i + 1}": np.float32(0.06 * (i + 1)),
             f"z{i + 1}": np.uint8(128),
-            f"b{i}": rng.integers(-500, 500, 16).astype(np.int32),
+            f"b{i}": rng.integers(-500, 500, wide).astype(np.int32),
         }
         names = (f"q{i}", f"s{i}", f"z{i}", f"w{i}", f"ws{i}", f"wz{i}", f"s{i + 1}", f"z{i + 1}")
         nodes.append(
@@ -117,8 +117,8 @@ def _int8(groups):
     )
     return _model(
         nodes,
-        [("image", TensorProto.FLOAT, [1, 3, 16, 16])],
-        [("map", TensorProto.FLOAT, [1, 16, 16, 16])],
+        [("image", TensorProto.FLOAT, [1, into, 16, 16])],
+        [("map", TensorProto.FLOAT, [1, wide, 16, 16])],
         {name: np.asarray(array) for name, array in weights.items()},
     )
 
@@ -133,11 +133,17 @@ def int8_depthwise():
     return _int8((1, 16, 1))
 
 
+def int8_wide():
+    """8-bit convolutions large enough for pages of their own on the heap."""
+    return _int8((1, 1, 1), wide=128, into=64)
+
+
 BUILT = {
     "transformer": transformer,
     "small-cnn": small_cnn,
     "int8-cnn": int8_cnn,
     "int8-depthwise": int8_depthwise,
+    "int8-wide": int8_wide,
 }
 SHIPPED_NAMES = ("telemetry-anomaly", "hotspot")
 ALL_MODELS = (*SHIPPED_NAMES, *BUILT)

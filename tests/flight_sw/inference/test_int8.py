@@ -7,13 +7,21 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from flight_sw.inference.int8 import shift_file, shift_weights
-from flight_sw.inference.manifest import read_manifest
+from flight_sw.inference.manifest import Route, read_manifest
 
 
-@pytest.mark.parametrize(("name", "packs"), [("int8-cnn", True), ("int8-depthwise", False)])
-def test_the_fastest_protectable_form_is_taken(compiled, name, packs):
-    """Dense 8-bit convolutions keep their packed kernels; a depthwise one needs packing off."""
-    assert read_manifest(compiled(name)).prepacked is packs
+@pytest.mark.parametrize(
+    ("name", "route"),
+    [
+        ("int8-wide", Route.GRAFTED),
+        ("int8-cnn", Route.SHIFTED),
+        ("int8-depthwise", Route.PLAIN),
+        ("small-cnn", Route.PACKED),
+    ],
+)
+def test_the_fastest_protectable_route_is_taken(compiled, name, route):
+    """Convolutions too small for pages of their own are shifted; a depthwise one needs packing off."""
+    assert read_manifest(compiled(name)).route is route
 
 
 @pytest.mark.parametrize("name", ["int8-cnn", "int8-depthwise"])
