@@ -11,6 +11,8 @@ from flight_sw.board_link import messages as m
 
 GARBLED_S = 5.0  # a boot loader's text takes less: 20 kB at 115200 baud take two seconds
 GARBLED_BYTES = 64
+STRANGE_MESSAGES = 3  # whole ones that we do not know, and none that we do
+OTHER_SOFTWARE = "software of this board link"
 
 
 @dataclass(slots=True)
@@ -42,6 +44,15 @@ class Acquaintance:
     def __init__(self, board: str) -> None:
         self._board = board
         self._serial_number = ""
+        self._strange = 0
+
+    def speaks_otherwise(self, *, known: bool) -> bool:
+        """Take note of a whole message; true once, when too many in a row are none of ours.
+
+        Their frames are right, so it is no fault of the line: other software runs there.
+        """
+        self._strange = 0 if known else self._strange + 1
+        return self._strange == STRANGE_MESSAGES
 
     def expected_instead(self, told: m.Identity) -> str:
         """What should answer where this one does; empty when it is the right one.

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from flight_sw.board_line import Acquaintance, LineWatch
+from flight_sw.board_line import OTHER_SOFTWARE, Acquaintance, LineWatch
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
 from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
@@ -83,8 +83,10 @@ class BoardSide:
                 continue
             try:
                 message = m.decode_for_controller(bytes(item))
-            except DecodeError:
-                continue  # the frame's CRC was right, so this is another version's message
+            except DecodeError:  # the frame's CRC was right: another version's message
+                self._hear_stranger()
+                continue
+            self._acquaintance.speaks_otherwise(known=True)
             reports += self._take(message, now)
         if self.line.see(len(received), now, whole=self.channel.whole > whole):
             self._raise("line-garbled", bytes=self.line.garbled_bytes, baud=self._baud)
@@ -221,9 +223,7 @@ class BoardSide:
         serial_number = board.serial_number
         expected = self._acquaintance.expected_instead(board)
         if expected:
-            named = {"name": board.board, "serial_number": serial_number, "expected": expected}
-            self._raise("board-refused", **named)
-            self._watch.gave_up = True
+            self._refuse(board.board, serial_number, expected)
             return
         self._raise(
             "board-up",
@@ -232,6 +232,16 @@ class BoardSide:
             boots=board.boots,
             cause=board.cause,
         )
+
+    def _hear_stranger(self) -> None:
+        """Software that we cannot talk to is refused by name, not taken for a silent board."""
+        if self._acquaintance.speaks_otherwise(known=False):
+            self._refuse("unknown software", "unknown", OTHER_SOFTWARE)
+
+    def _refuse(self, name: str, serial_number: str, expected: str) -> None:
+        """It stays off, in SAFE, until the ground decides."""
+        self._raise("board-refused", name=name, serial_number=serial_number, expected=expected)
+        self._watch.gave_up = True
 
     def _has_room(self, region: str) -> bool:
         """A board that never ends its memory map must not fill the controller's memory."""

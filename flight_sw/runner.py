@@ -20,9 +20,9 @@ class Loop:
     """Waits between steps until bytes arrive, the wake-up time comes, or a signal ends it all.
 
     Args:
-        rest: how many times as long as a step took to rest after it, before bytes cause the next. A slow
-            line brings a few bytes at a time, and a slow processor that steps for each few of them
-            does nothing else. After a pause the first bytes are answered at once.
+        rest: how many times as long as a step took to rest after it, if bytes had caused it. A slow line
+            brings a few bytes at a time, and a slow processor that steps for each few of them does
+            nothing else. After a pause the first bytes are answered at once.
     """
 
     def __init__(self, clock: Clock, rest: float = 0.0) -> None:
@@ -30,6 +30,7 @@ class Loop:
         self._clock = clock
         self._rest = rest
         self._woke_s = clock.monotonic_s()
+        self._was_told = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
@@ -39,12 +40,13 @@ class Loop:
         """Return when a descriptor is ready or `wake_at` (monotonic seconds) has come."""
         stepped_s = self._clock.monotonic_s()
         timeout_s = min(max(wake_at - stepped_s, STEP_S_MIN), STEP_S_MAX)
-        rested_s = stepped_s + min(self._rest * (stepped_s - self._woke_s), REST_S_MAX, timeout_s)
+        rest_s = min(self._rest * (stepped_s - self._woke_s), REST_S_MAX, timeout_s)
         open_readers = [fd for fd in readers if fd is not None]
-        select.select(open_readers, list(writers), [], timeout_s)
-        early_s = rested_s - self._clock.monotonic_s()
-        if early_s > 0 and self.running:
+        told, _, _ = select.select(open_readers, list(writers), [], timeout_s)
+        early_s = stepped_s + rest_s - self._clock.monotonic_s()
+        if self._was_told and early_s > 0 and self.running:
             select.select([], [], [], early_s)
+        self._was_told = bool(told)
         self._woke_s = self._clock.monotonic_s()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:

@@ -54,6 +54,17 @@ class Impostor(Stack):
         self.node._say = lie
 
 
+class Stranger(Stack):
+    """A board whose messages all are of a kind that we do not know."""
+
+    def boot_board(self) -> None:
+        super().boot_board()
+        channel = self.node._channel
+        send, send_note = channel.send, channel.send_note
+        channel.send = lambda message: send(b"\xc1" + message)
+        channel.send_note = lambda message: send_note(b"\xc1" + message)
+
+
 def test_a_board_of_another_type_is_refused_by_name() -> None:
     """It is named with what was expected, and the payload stays in SAFE with the board off."""
     stack = Impostor(1, board="raspberry-pi-5")
@@ -65,6 +76,25 @@ def test_a_board_of_another_type_is_refused_by_name() -> None:
     assert stack.housekeeping[1]["mode"] == "SAFE"
     assert not stack.board_on
     assert "board-up" not in stack.events
+
+
+def test_software_that_speaks_otherwise_is_refused_by_name() -> None:
+    """Whole frames with messages of another version: a reason to look, not a dead board."""
+    stack = Stranger()
+    stack.fly()
+    stack.run(WITHIN_S - 2.5)
+    (refusal,) = [line for line in stack.sentences if "Board refused" in line]
+    assert "unknown software" in refusal
+    assert stack.housekeeping[1]["mode"] == "SAFE"
+    assert not stack.board_on
+
+
+def test_one_strange_message_among_ours_is_passed_over(flying) -> None:
+    """A board that is one version ahead may say more than we know."""
+    flying.node._channel.send(b"\x81\xa4type\xa6Gossip")
+    flying.run(2.0)
+    assert "board-refused" not in flying.events
+    assert flying.housekeeping[1]["board"] == "UP"
 
 
 def test_another_unit_under_the_same_name_is_refused_until_the_ground_has_looked() -> None:

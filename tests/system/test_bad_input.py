@@ -1,6 +1,8 @@
 """A mistake of the user is one clear line with place and remedy, exit code 2, and no traceback."""
 
+import fcntl
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +50,19 @@ def new_keys(folder):
     return "keys.json"
 
 
+def fly_on(folder, port):
+    """A controller on that port; any free space port, for another flight may hold the usual one."""
+    keys = ("--keys", new_keys(folder), "--space", "tcp://127.0.0.1:0")
+    return ("fly", "--board-port", str(port), *keys)
+
+
+def held_port():
+    """A pty that this process has locked, as every program of ours does."""
+    _, slave = pty.openpty()
+    fcntl.flock(slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return os.ttyname(slave)
+
+
 def environment():
     """Ours, with this checkout on the path."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -84,14 +99,16 @@ CASES = {
         ["none.json", "vanallen keys new"],
     ),
     "port that does not exist": (
-        lambda folder: [
-            *("fly", "--board-port", "/dev/ttyNONE", "--keys", new_keys(folder)),
-            *(
-                "--space",
-                "tcp://127.0.0.1:0",
-            ),  # any free port: another flight may hold the usual one
-        ],
+        lambda folder: [*fly_on(folder, "/dev/ttyNONE")],
         ["/dev/ttyNONE"],
+    ),
+    "port that is a directory": (
+        lambda folder: [*fly_on(folder, folder)],
+        ["is a directory", "name a device"],
+    ),
+    "port that somebody has": (
+        lambda folder: [*fly_on(folder, held_port())],
+        [f"in use by process {os.getpid()} (", "stop that program"],
     ),
     "folder that is not empty": (
         lambda folder: ["run", "--out", str(Path(wrong_shape(folder)).parent)],
