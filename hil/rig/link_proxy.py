@@ -4,6 +4,7 @@ What `hil.faults.link` does to bytes, here with real ports: a hang-up is one tha
 blocked write fills the kernel's buffer, single bytes arrive one by one.
 """
 
+import os
 import select
 import threading
 import time
@@ -21,19 +22,82 @@ READ_BYTES = 4096
 KEPT_BYTES_MAX = 65_536  # for a program that does not read; a UART would lose them too
 
 
+class Offered:
+    """A port that a program opens; it vanishes while the line is hung up."""
+
+    def __init__(self, link: Path) -> None:
+        self._link = link
+
+    def plug_in(self) -> Terminal:
+        """Make it appear."""
+        terminal = Terminal()
+        publish(self._link, terminal.device)
+        return terminal
+
+    def unplug(self, end: "End") -> None:
+        """Whoever has it open gets a hang-up."""
+        self._link.unlink(missing_ok=True)
+        end.close()
+
+
+class Joined:
+    """A port that is there already, such as an emulated board's; opened as any program would."""
+
+    def __init__(self, link: Path) -> None:
+        self._link = link
+
+    def plug_in(self) -> "OpenedPort":
+        """Open it."""
+        return OpenedPort(self._link)
+
+    def unplug(self, end: "End") -> None:
+        """Let go of it; who is behind it hears no more."""
+        end.close()
+
+
+class OpenedPort:
+    """What `Terminal` is at the other side: bytes in and out, none of which blocks."""
+
+    def __init__(self, link: Path) -> None:
+        self.master = os.open(link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def read(self, limit: int) -> bytes:
+        """Up to so many bytes, or none."""
+        try:
+            return os.read(self.master, limit)
+        except OSError:
+            return b""
+
+    def write(self, data: bytes) -> int:
+        """How many fitted."""
+        try:
+            return os.write(self.master, data)
+        except OSError:
+            return 0
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self.master)
+
+
+End = Terminal | OpenedPort
+
+
 class LinkProxy:
-    """Stands between a near and a far program, each of which opens its link like any serial port.
+    """Stands between a near and a far program, each of which has its end like any serial port.
 
     Args:
-        near, far: links to the two ports; they vanish while the line is hung up.
+        near, far: the two ends; a path stands for a port that is offered there.
     """
 
-    def __init__(self, near: Path, far: Path, chance: np.random.Generator) -> None:
-        self._paths = (near, far)
+    def __init__(
+        self, near: Path | Joined, far: Path | Joined, chance: np.random.Generator
+    ) -> None:
+        self._sides = tuple(Offered(one) if isinstance(one, Path) else one for one in (near, far))
         self._link = FaultyLink(chance)
         self._wanted = QUIET
         self._landed = 0
-        self._ends: list[Terminal] = []
+        self._ends: list[End] = []
         self._out = (bytearray(), bytearray())
         self._stopping = threading.Event()
         self._plug_in()
@@ -90,7 +154,7 @@ class LinkProxy:
         for end, out, arrived in zip(self._ends, self._out, arrivals, strict=True):
             self._deliver(end, out, arrived())
 
-    def _deliver(self, end: Terminal, out: bytearray, pieces: list[bytes]) -> None:
+    def _deliver(self, end: End, out: bytearray, pieces: list[bytes]) -> None:
         if self._link.faults.read_bytes is None:
             out += b"".join(pieces)
             del out[:-KEPT_BYTES_MAX]
@@ -101,15 +165,11 @@ class LinkProxy:
             time.sleep(BYTE_S)
 
     def _plug_in(self) -> None:
-        self._ends = [Terminal(), Terminal()]
-        for path, end in zip(self._paths, self._ends, strict=True):
-            publish(path, end.device)
+        self._ends = [side.plug_in() for side in self._sides]
 
     def _unplug(self) -> None:
-        for path in self._paths:
-            path.unlink(missing_ok=True)
-        for end in self._ends:
-            end.close()
+        for side, end in zip(self._sides, self._ends, strict=False):  # no ends while hung up
+            side.unplug(end)
         self._ends = []
         for out in self._out:
             out.clear()

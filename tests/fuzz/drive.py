@@ -77,12 +77,12 @@ def finds(name: str) -> list[bytes]:
 
 def fuzz_here(name: str, runs: int, seed: int = 1) -> None:
     """Run the seeds and `runs` mutations of them in this process; what is a find is raised as it is."""
-    run = engine.timed(target(name).run)
     given, rng = seeds(name), random.Random(seed)
-    for data in given:
-        _named(run, data)
-    for _ in range(runs):
-        _named(run, engine.mutated(rng, given))
+    with engine.timed(target(name).run) as run:
+        for data in given:
+            _named(run, data)
+        for _ in range(runs):
+            _named(run, engine.mutated(rng, given))
 
 
 def growth_bytes(name: str, rounds: int) -> int:

@@ -8,7 +8,8 @@ import importlib
 import random
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 TARGETS = "tests.fuzz.targets"
@@ -28,36 +29,48 @@ def main(arguments: Sequence[str]) -> int:
     name, engine, runs, seed, corpus, artifacts = arguments
     if engine == "atheris":
         return _guided(name, int(runs), int(seed), Path(corpus), Path(artifacts))
-    run = timed(importlib.import_module(f"{TARGETS}.{name}").run)
+    target = importlib.import_module(f"{TARGETS}.{name}")
     seeds = [path.read_bytes() for path in sorted(Path(corpus).iterdir())]
     rng = random.Random(int(seed))
-    for _ in range(int(runs)):
-        data = mutated(rng, seeds)
-        try:
-            run(data)
-        except BaseException:
-            (Path(artifacts) / "crash-mutation").write_bytes(data)
-            raise
+    with timed(target.run) as run:
+        for _ in range(int(runs)):
+            data = mutated(rng, seeds)
+            try:
+                run(data)
+            except BaseException:
+                (Path(artifacts) / "crash-mutation").write_bytes(data)
+                raise
     sys.stderr.write(f"stat::number_of_executed_units: {runs}\n")
     return 0
 
 
-def timed(run: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    """The target, ended by TooSlow when one input takes too long, even if it would never end."""
+@contextmanager
+def timed(run: Callable[[bytes], None]) -> Iterator[Callable[[bytes], None]]:
+    """The target, ended by TooSlow when one input takes too long, even if it would never end.
+
+    A timer runs through all inputs and looks whether the input is still the one of the look before, so
+    watching costs an input nothing, and a hang is seen after one to two times SLOW_S.
+    """
+    begun = seen = 0
 
     def one(data: bytes) -> None:
-        signal.setitimer(signal.ITIMER_VIRTUAL, SLOW_S)
-        try:
-            run(data)
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        nonlocal begun
+        begun += 1
+        run(data)
 
-    signal.signal(signal.SIGVTALRM, _too_slow)
-    return one
+    def look(*_: object) -> None:
+        nonlocal seen
+        if seen == begun:
+            raise TooSlow(f"one input took more than {SLOW_S} s of computing")
+        seen = begun
 
-
-def _too_slow(*_: object) -> None:
-    raise TooSlow(f"one input took more than {SLOW_S} s of computing")
+    before = signal.signal(signal.SIGVTALRM, look)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SLOW_S, SLOW_S)
+    try:
+        yield one
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def mutated(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
@@ -91,8 +104,9 @@ def _guided(name: str, runs: int, seed: int, corpus: Path, artifacts: Path) -> i
         "engine", f"-runs={runs}", f"-seed={seed}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=30",
         f"-artifact_prefix={artifacts}/", "-print_final_stats=1", "-verbosity=0", str(corpus),
     ]  # fmt: skip
-    atheris.Setup(options, timed(target.run))
-    atheris.Fuzz()
+    with timed(target.run) as run:
+        atheris.Setup(options, run)
+        atheris.Fuzz()
     return 0
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +110,22 @@ class FlownStack:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a test puts in place of the usual.
+
+    Args:
+        board_port: where the controller finds the board whose port is at the path it is given.
+    """
+
+    start: Callable[[ControllerProgram], Child] = start_controller
+    board_port: Callable[[Path], Path] = Path
+
+
 @contextmanager
-def flown_stack(folder: Path, board: str = "emulated") -> Iterator[FlownStack]:
+def flown_stack(
+    folder: Path, board: str = "emulated", setup: Setup = Setup()
+) -> Iterator[FlownStack]:
     """Bring it up, and everything down again."""
     profile, file = read_board(board), find_board(board)
     compiled = compile_for(profile, {SLOT: find_model(MODEL)}, lambda _: None)
@@ -129,13 +143,13 @@ def flown_stack(folder: Path, board: str = "emulated") -> Iterator[FlownStack]:
         space = f"tcp://127.0.0.1:{free_port()}"
         controller = ControllerProgram(
             profile_file=file,
-            board_port=str(link),
+            board_port=str(setup.board_port(link)),
             space=space,
             keys=folder / "keys.json",
             state=folder / "controller",
             log=folder / "controller.log",
         )
-        child = stack.enter_context(start_controller(controller))
+        child = stack.enter_context(setup.start(controller))
         ground = Ground(space, keys, folder / "ground", profile)
         stack.callback(ground.close)
         ground.connect(START_S)

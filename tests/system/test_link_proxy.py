@@ -84,16 +84,17 @@ class Line:
         assert self.child.exit_code is None
         return back_s
 
-    def rss_kib(self) -> int:
-        """Resident memory of the controller."""
-        pages = int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") // 1024
-
     def close(self) -> None:
         self.ground.close()
         self.child.stop()
         self.proxy.close()
         self.board.close()
+
+
+def rss_kib(pid: int) -> int:
+    """Resident memory of a program."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 @pytest.fixture
@@ -115,8 +116,8 @@ def test_service_is_back_after_each_fault_of_a_real_line(line: Line) -> None:
 def test_every_fault_of_a_real_line_for_longer(line: Line, seconds: float) -> None:
     """All kinds, each for up to a minute; the controller grows by less than 2 MiB."""
     line.disturbed(FAULTS["bit errors"], 1.0)
-    before_kib = line.rss_kib()
+    before_kib = rss_kib(line.child.pid)
     for kind, faults in FAULTS.items():
         back_s = line.disturbed(faults, seconds)
         assert back_s <= SERVICE_S, kind
-    assert line.rss_kib() - before_kib < GROWTH_KIB_MAX
+    assert rss_kib(line.child.pid) - before_kib < GROWTH_KIB_MAX

@@ -6,22 +6,10 @@ from flight_sw.errors import UserError
 from hil.rig.inventory import InventoryError, read_inventory
 from tests.fuzz.inputs import Input
 from tests.fuzz.scratch import scratch
+from tests.hil.rig.sound_inventory import GOOD
 
-GOOD = b"""boards:
-  pi5-01:
-    profile: raspberry-pi-5
-    port: {by_id: usb-FTDI_A50285BI-if00-port0, baud: 115200}
-    serial_number: "10000000abcdef01"
-    fixtures: [ina219]
-    power: {cycle: "uhubctl -l 1-1 -p 2 -a cycle"}
-    flash: {command: "vanallen board install --host pi@{name}", check: "cat version"}
-    tags: {room: lab2}
-    notes: shelf B
-  emu-1:
-    profile: emulated
-    port: {pty: auto}
-"""
-LINES = GOOD.splitlines(keepends=True)
+SOUND = GOOD.encode()
+LINES = SOUND.splitlines(keepends=True)
 CHANGE = 0xFF  # a first byte that asks for changed lines of a sound inventory
 
 
@@ -40,7 +28,7 @@ def seeds() -> list[bytes]:
     changed = [
         bytes([CHANGE, n]) + value for n in range(len(LINES)) for value in values[n % 2 :: 2]
     ]
-    return [GOOD, *odd, *changed]
+    return [SOUND, *odd, *changed]
 
 
 def run(data: bytes) -> None:
