@@ -18,6 +18,7 @@ from hil.faults.link import QUIET, FaultyLink, LinkFaults
 
 LOOK_S = 0.002
 BYTE_S = 0.0002  # between two single bytes, so that they are two reads
+PIECES_MAX = 32  # of them in one turn of the relay
 READ_BYTES = 4096
 KEPT_BYTES_MAX = 65_536  # for a program that does not read; a UART would lose them too
 
@@ -155,13 +156,16 @@ class LinkProxy:
             self._deliver(end, out, arrived())
 
     def _deliver(self, end: End, out: bytearray, pieces: list[bytes]) -> None:
-        if self._link.faults.read_bytes is None:
-            out += b"".join(pieces)
-            del out[:-KEPT_BYTES_MAX]
+        out += b"".join(pieces)
+        del out[:-KEPT_BYTES_MAX]
+        size = self._link.faults.read_bytes
+        if size is None:
             del out[: end.write(bytes(out)) if out else 0]
             return
-        for piece in pieces:
-            end.write(piece)
+        for _ in range(PIECES_MAX):  # no more, or the fault would outlast its end
+            if not out:
+                return
+            del out[: end.write(bytes(out[:size]))]
             time.sleep(BYTE_S)
 
     def _plug_in(self) -> None:

@@ -21,13 +21,13 @@ from flight_sw.space_link.link import TcSender
 from flight_sw.space_link.packet import Telecommand
 from flight_sw.space_link.tc_frame import FECF_BYTES, close_frame
 from tests.attack.attacked import Attacked, Forged
+from tests.figures.scale import FORGED_TIMES
 from tests.flight_sw.stack import TICK_S, Stack
 
 LINE_BYTES_PER_S = 92_160  # 921,600 baud
 FLOOD_S = 20.0
 LONG_FLOOD_S = 600.0
 CI_FRAMES = {"ccsds": 20_000, "cobs": 80_000}  # the code is most of the cost
-LONG_TIMES = 100
 BATCH = 500
 GROWTH_KIB_MAX = 1024
 
@@ -152,7 +152,7 @@ def test_a14_forged_and_replayed_frames(framing: str, figure: Callable[..., None
 @pytest.mark.parametrize("framing", ["ccsds", "cobs"])
 def test_a14_ten_million_forged_frames(framing: str, figure: Callable[..., None]) -> None:
     """Of ten million forged and replayed frames not one is executed."""
-    none_of(LONG_TIMES * CI_FRAMES[framing], framing, figure)
+    none_of(FORGED_TIMES.value * CI_FRAMES[framing], framing, figure)
 
 
 def test_a16_flood_of_valid_commands() -> None:

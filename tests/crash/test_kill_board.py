@@ -5,6 +5,7 @@ import random
 import pytest
 
 from flight_sw.radiation.heartbeat import MAX_EPISODES
+from tests.figures.scale import BOARD_KILLS
 from tests.system.flown_stack import flown_stack
 
 BACK_S = 60.0  # with a busy machine; the ladder's own bound is 60 s too
@@ -12,7 +13,7 @@ CALM_S = 6.0  # longest time between two kills, settle time of the ladder includ
 
 
 @pytest.mark.figure("F5")
-@pytest.mark.parametrize("kills", [pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [pytest.param(BOARD_KILLS.value, marks=pytest.mark.long)])
 def test_board_software_comes_back_from_kill_nine(kills, scratch, figure):
     """Each time a job is answered with the golden twin's bits again, and no answer is ever wrong.
 

@@ -12,6 +12,7 @@ from flight_sw.space_link.packet import Telecommand
 from hil.ground.client import Ground
 from hil.ground.reports import Declared, ParameterReport
 from tests.crash.payload_process import PayloadProcess, attempt, connected
+from tests.figures.scale import KILLS
 
 LATEST_KILL_S = 2.5  # after the start: from the first import to well into service
 KILLS_IN_A_ROW = 2  # then an orderly end, or the boot-loop guard rightly leaves parts out
@@ -105,7 +106,7 @@ def live_and_end_in_order(payload: PayloadProcess, promises: Promises) -> list[s
     return found
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(240, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [4, pytest.param(KILLS.value, marks=pytest.mark.long)])
 def test_the_controller_keeps_its_promises_through_kill_nine(kills, scratch, figure):
     """Parameters, schedule, boot count and anti-replay counter, whenever the process is killed."""
     chance, promises = random.Random(9), Promises()

@@ -8,6 +8,7 @@ from tests.figures.goals import FIGURES, PARTS, Part, Tier
 from tests.figures.records import Record
 
 TESTS_SHOWN = 2
+ELSEWHERE = "long only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +22,30 @@ class Row:
     verdict: str
 
     @property
+    def asked(self) -> bool:
+        """Whether the tier judges this part."""
+        return self.verdict != ELSEWHERE
+
+    @property
     def short(self) -> bool:
         """Whether this part falls short."""
-        return self.verdict != "held"
+        return self.asked and self.verdict != "held"
 
 
 def rows(records: Sequence[Record], tier: Tier, figures: Sequence[str] = ()) -> list[Row]:
-    """Every part that the tier asks for, of these figures or of all."""
+    """Every part of these figures or of all, those included that only the other tier judges."""
     wanted = figures or tuple(FIGURES)
-    parts = [part for part in PARTS if part.figure in wanted and part.goal(tier) is not None]
+    parts = [part for part in PARTS if part.figure in wanted]
     return [_row(part, [r for r in records if r.key == part.key], tier) for part in parts]
 
 
 def text(found: Sequence[Row], tier: Tier) -> str:
     """The table as people read it."""
-    lines = [f"Figures of the {tier.value} tier"]
+    other = "goal, long" if tier is Tier.CI else "goal, CI"
+    lines = [
+        f"Figures of the {tier.value} tier",
+        f"    {'':<13}{'goal':>12}{'measured':>14}{other:>17}",
+    ]
     shown = ""
     for row in found:
         if row.part.figure != shown:
@@ -43,13 +53,16 @@ def text(found: Sequence[Row], tier: Tier) -> str:
             lines.append(f"{shown:<4}{FIGURES[shown]}")
         lines.append(_line(row, tier))
     short = sum(row.short for row in found)
-    lines.append(f"{len(found) - short} of {len(found)} held" + (f", {short} short" * bool(short)))
+    asked = sum(row.asked for row in found)
+    last = f"{asked - short} of {asked} held" + (f", {short} short" * bool(short))
+    lines.append(last + (f"; {len(found) - asked} {ELSEWHERE}" * (asked < len(found))))
     return "\n".join(lines)
 
 
 def _row(part: Part, records: Sequence[Record], tier: Tier) -> Row:
+    asked = part.goal(tier) is not None
     if not records:
-        return Row(part, None, 0, (), "not measured")
+        return Row(part, None, 0, (), "not measured" if asked else ELSEWHERE)
     by_label: defaultdict[str, list[float]] = defaultdict(list)
     for record in records:
         by_label[record.label].append(record.value)
@@ -59,18 +72,27 @@ def _row(part: Part, records: Sequence[Record], tier: Tier) -> Row:
     tests = tuple(dict.fromkeys(record.test for record in records))
     if not all(record.passed for record in records):
         verdict = "test failed"
+    elif not asked:
+        verdict = ELSEWHERE
     else:
         verdict = "held" if part.holds(value, tier) else "SHORT"
     return Row(part, value, len(by_label), tests, verdict)
 
 
 def _line(row: Row, tier: Tier) -> str:
-    goal = f"{row.part.side.value} {_number(row.part.goal(tier))}"
+    other = Tier.LONG if tier is Tier.CI else Tier.CI
+    goal, elsewhere = _goal(row.part, tier), _goal(row.part, other)
     measured = "-" if row.value is None else _number(row.value)
     tests = ", ".join(_short_name(test) for test in row.tests[:TESTS_SHOWN])
     more = len(row.tests) - TESTS_SHOWN
     tests += f" and {more} more" if more > 0 else ""
-    return f"    {row.verdict:<13}{goal:>12}{measured:>14}  {row.part.what:<44} {tests}"
+    numbers = f"{goal:>12}{measured:>14}{elsewhere:>17}"
+    return f"    {row.verdict:<13}{numbers}  {row.part.what:<44} {tests}"
+
+
+def _goal(part: Part, tier: Tier) -> str:
+    goal = part.goal(tier)
+    return "-" if goal is None else f"{part.side.value} {_number(goal)}"
 
 
 def _number(value: float | None) -> str:

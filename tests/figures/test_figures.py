@@ -42,14 +42,28 @@ def test_counts_of_several_tests_add_up():
 
 def test_the_rarest_class_decides():
     """Faults of one class add up over tests; the class with the fewest is what counts."""
-    many = [of("F4.landed", 200, "seu"), of("F4.landed", 200, "seu"), of("F4.landed", 298, "sefi")]
-    assert verdicts(many, "F4")["F4.landed"] == "SHORT"
-    assert verdicts([*many, of("F4.landed", 1, "sefi")], "F4")["F4.landed"] == "held"
+    many = [of("F4.landed", 2000, "seu"), of("F4.landed", 2000, "seu")]
+    many.append(of("F4.landed", 2994, "sefi"))
+    assert verdicts(many, "F4", Tier.LONG)["F4.landed"] == "SHORT"
+    enough = [*many, of("F4.landed", 1, "sefi")]
+    assert verdicts(enough, "F4", Tier.LONG)["F4.landed"] == "held"
 
 
 def test_a_figure_of_a_failed_test_is_not_held():
     """Whatever value it recorded."""
     assert verdicts([of("F3.worst_s", 1.0, passed=False)], "F3")["F3.worst_s"] == "test failed"
+
+
+def test_what_only_the_long_tier_judges_is_told_in_ci_and_never_short():
+    """The value of CI is shown beside the goal of the long tier; a failed test is still told."""
+    found = rows([of("F2.days", 0.06), of("F2.violations", 0)], Tier.CI, ["F2"])
+    assert {row.part.key: row.short for row in found} == {"F2.days": False, "F2.violations": False}
+    told = text(found, Tier.CI)
+    assert "long only" in told
+    assert "0.06" in told
+    assert "≥ 1,000" in told
+    assert told.endswith("1 of 1 held; 1 long only")
+    assert verdicts([of("F2.days", 1, passed=False)], "F2")["F2.days"] == "test failed"
 
 
 def test_goals_differ_by_tier():
@@ -79,7 +93,11 @@ def test_the_command_fails_where_one_falls_short(tmp_path, monkeypatch, capsys):
     assert main([*file, "--tier", "ci", "F01"]) == 0
     assert main([*file, "--tier", "long"]) == 1
     assert "not measured" in capsys.readouterr().out
+    assert main([*file, "--tier", "long", "--measured"]) == 1
+    assert main([*file, "--tier", "ci", "--measured"]) == 0
     assert main([*file, "F15"]) == 2
+    assert main([*file, "--tier", "ci", "--seconds", "899", "F14"]) == 0
+    assert main([*file, "--tier", "ci", "--seconds", "901", "F14"]) == 1
 
 
 def test_a_key_that_does_not_exist_is_told():

@@ -9,6 +9,7 @@ import pytest
 
 from flight_sw.board_link import messages as m
 from flight_sw.errors import DecodeError
+from tests.figures.scale import FUZZ_TIMES
 from tests.fuzz import drive, engine
 from tests.fuzz.inputs import Input, joined, with_length
 
@@ -30,7 +31,6 @@ INPUTS = {
     "telemetry": 3_500,
     "worker_pipe": 20_000,
 }
-LONG_FACTOR = 100  # 10^8 inputs, which is 4 h
 ALIVE = ("board_news", "commands")  # a whole payload; its logs fill up to their limits first
 GROWTH_BYTES_MAX = 64 << 10
 FINDS = [(path.parent.name, path.name) for path in sorted(drive.DATA.glob("*/*"))]
@@ -69,11 +69,11 @@ def test_decoders_keep_nothing_of_what_they_were_given(name):
 @pytest.mark.parametrize("name", drive.NAMES)
 def test_guided_fuzzing_finds_nothing(name, figure):
     """atheris, or without it more mutations under another seed, finds nothing in many more inputs."""
-    done = drive.fuzz(name, LONG_FACTOR * INPUTS[name], seed=int(time.time()))
+    done = drive.fuzz(name, FUZZ_TIMES.value * INPUTS[name], seed=int(time.time()))
     figure("F6.python_inputs", done.inputs)
     figure("F6.foreign", done.find is not None)
     assert done.find is None, done.find
-    assert done.inputs >= LONG_FACTOR * INPUTS[name]
+    assert done.inputs >= FUZZ_TIMES.value * INPUTS[name]
 
 
 def test_an_input_that_never_ends_is_a_find(monkeypatch):

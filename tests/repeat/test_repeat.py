@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.figures.scale import REPEATS
 from tests.repeat.shuffle import OUTCOMES, SEED
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +53,7 @@ def test_another_seed_is_another_order_of_the_same_tests(tmp_path):
 @pytest.mark.figure("F12")
 def test_fast_tests_come_out_alike_in_any_order(tmp_path, figure):
     """Twenty orders, no difference; and all of them pass."""
-    repeats = 20
-    runs = [outcomes(seed, FAST, tmp_path / str(seed))[0] for seed in range(repeats)]
+    runs = [outcomes(seed, FAST, tmp_path / str(seed))[0] for seed in range(REPEATS.value)]
     known = {key for run in runs for key in run}
     differing = [key for key in known if len({run.get(key) for run in runs}) > 1]
     figure("F12.repeats", len(runs))

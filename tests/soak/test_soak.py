@@ -15,11 +15,12 @@ import pytest
 from flight_sw.dictionary.storage_commands import STORES
 from flight_sw.errors import VanAllenError
 from hil.ground.reports import EventReport, Housekeeping
+from tests.figures.scale import SOAK_S
 from tests.soak.vitals import Trend, Vitals, lateness_ms, look, trend
 from tests.system.flown_stack import FlownStack, flown_stack
 
 # `.ci/run` soaks for two minutes beside the emulated Raspberry Pi, `make test-long` for two hours.
-SECONDS = float(os.environ.get("VANALLEN_SOAK_S", "7200"))
+SECONDS = float(SOAK_S.value)
 WARM_UP_S = 30.0  # caches fill, the allocator finds its size
 LOOK_PERIOD_S = 1.0
 HOUSEKEEPING_S = 0.25

@@ -29,6 +29,7 @@ JOB_PERIOD_S = 0.25
 CI_FAULT_S = 0.4
 CI_KINDS = ("many bit errors", "hang-up", "blocked write", "echo")
 LONG_S = (0.1, 5.0, 60.0)
+TRIES_MAX = 100
 GAP_S_MAX = 2.0  # between two steps; a write that blocks would be as long as the fault
 
 
@@ -67,8 +68,18 @@ class BoardLine:
         return heard
 
     def disturbed(self, faults: LinkFaults, seconds: float) -> float:
-        """Disturb the line with jobs going on; how long after its end a new job is answered."""
+        """Disturb the line with jobs going on; how long after its end a new job is answered.
+
+        A fault of short life and small chance is tried until it makes a difference.
+        """
         landed = self.proxy.landed
+        for _ in range(TRIES_MAX):
+            self._disturb_once(faults, seconds)
+            if self.proxy.landed > landed:
+                return self.back_after_s()
+        raise AssertionError("void: nothing was disturbed")
+
+    def _disturb_once(self, faults: LinkFaults, seconds: float) -> None:
         self.proxy.disturb(faults)
         ending = threading.Timer(seconds, self.proxy.disturb, [QUIET])
         ending.start()
@@ -77,8 +88,6 @@ class BoardLine:
             self.ask(max(self.asked, default=0) + 1)
             self.hear(min(JOB_PERIOD_S, max(0.0, end_s - time.monotonic())))
         ending.join()
-        assert self.proxy.landed > landed, "void: nothing was disturbed"
-        return self.back_after_s()
 
     def back_after_s(self) -> float:
         """With the ground asking all the time, and leading out of SAFE as an operator would."""

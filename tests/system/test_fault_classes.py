@@ -6,6 +6,7 @@ from flight_sw.inference.job import Protection
 from hil.campaign.trials.benches import Benches
 from hil.campaign.trials.plan import SHARD_TRIALS, Cell, Shard
 from hil.faults.classes import CATALOG, FaultClass
+from tests.figures.scale import FAULTS_PERCENT
 
 SEED = 91
 NOT_BACK = ("hang", "dead")
@@ -31,7 +32,8 @@ def trials_of(benches, fault, count):
 @pytest.mark.parametrize("fault", list(FaultClass), ids=lambda fault: fault.value)
 def test_no_fault_of_a_class_is_silent_hangs_or_kills(fault, benches, figure):
     """As many as the long tier asks for; what failed is named by the id that does it again."""
-    trials = list(trials_of(benches, fault, round(CATALOG[fault].long * SPARE)))
+    count = round(CATALOG[fault].long * SPARE * FAULTS_PERCENT.value / 100)
+    trials = list(trials_of(benches, fault, count))
     landed = [trial for trial in trials if trial.outcome != "void"]
     failed = [trial for trial in landed if trial.failed]
     figure("F4.landed", len(landed), label=fault.value)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.figures.scale import SEEDS
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("fly_seeds.py")
-LIMIT_S = 3600
+LIMIT_S = 4 * 3600
 
 
 def start(first: int, count: int, hash_seed: int) -> subprocess.Popen[str]:
@@ -33,7 +35,7 @@ def flown(process: subprocess.Popen[str]) -> list[dict]:
 
 @pytest.mark.figure("F1")
 @pytest.mark.parametrize(
-    ("first", "count"), [(1, 20), pytest.param(1000, 180, marks=pytest.mark.long)]
+    ("first", "count"), [(1, 20), pytest.param(1000, SEEDS.value, marks=pytest.mark.long)]
 )
 def test_each_seed_flown_twice_is_one_trace(first, count, figure):
     """Every byte on both links, with its time, whatever order the sets of a process have."""

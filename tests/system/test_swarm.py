@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.figures.scale import SWARM_DAYS
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("swarm.py")
 LIMIT_S = 6 * 3600
@@ -38,7 +40,7 @@ def swarm(first, flights, days):
 @pytest.mark.figure("F2", "F10")
 @pytest.mark.parametrize(
     ("first", "flights", "days"),
-    [(1, 2, 0.03), pytest.param(1000, 1000, 1.0, marks=pytest.mark.long)],
+    [(1, 2, 0.03), pytest.param(1000, SWARM_DAYS.value, 1.0, marks=pytest.mark.long)],
 )
 def test_days_under_swarm_faults_break_no_promise(first, flights, days, figure):
     """No wrong answer stays, no board breaks, the mode is one that answers, each step is in time."""
