@@ -35,6 +35,7 @@ from flight_sw.worker_watch import Restarted, WorkerNews, WorkerWatch
 CONTACT_LOST_S = 5.0  # without orders for so long, the board goes to its coolest level by itself
 SCRUB_SLICE_S = 0.05
 SCRUB_SLICES = 20  # of a pass, so that a slow one needs no more wake-ups
+STALE_PERIODS = 5  # of heartbeats without a reading: its sensor hangs
 RELOADS_MAX = 3  # loads repeated because a flip fell into one
 
 
@@ -122,7 +123,7 @@ class Node:
         self._contact_s: float | None = None
         self._beat_due_s = float("-inf")
         self._beats = 0
-        self._readings = Readings()
+        self._readings, self._read_s = Readings(), float("-inf")
 
     def step(self, now: float, inputs: NodeInputs) -> tuple[NodeOutputs, float]:
         """Take what happened, do what is due, and say when to come back at the latest."""
@@ -195,8 +196,12 @@ class Node:
 
     def _take_readings(self, now: float, inputs: NodeInputs) -> None:
         if inputs.readings is not None:
-            self._readings = inputs.readings
+            self._readings, self._read_s = inputs.readings, now
             self._life.beat(Beat.SENSORS, now)
+        elif now - self._read_s > STALE_PERIODS * self._profile.heartbeat.period_s:
+            self._readings = (
+                Readings()
+            )  # nothing comes any more: what was read last is not told as new
 
     def _vote(self) -> None:
         before = self._order.repairs

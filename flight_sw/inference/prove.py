@@ -6,6 +6,7 @@ the right speed, and read by nobody. onnxruntime falls back to such private copi
 nothing short of this shows it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -60,6 +61,9 @@ class Provable(Protocol):
     def sync(self, blob: Blob) -> None:
         """Bring what the view holds to where the kernels read."""
         ...
+
+
+Prover = Callable[[Provable, Path], Proof]
 
 
 def prove(model: Provable, live_dir: Path) -> Proof:

@@ -26,7 +26,7 @@ from flight_sw.inference.device_load import DeviceModel, load_on
 from flight_sw.inference.live_files import LoadError
 from flight_sw.inference.load import LiveModel, split_off_kib, split_residual
 from flight_sw.inference.manifest import read_manifest
-from flight_sw.inference.prove import UNPROVEN, proof_inputs, prove
+from flight_sw.inference.prove import UNPROVEN, Prover, proof_inputs, prove
 from flight_sw.inference.provider import KEPT, Provider
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line
 from flight_sw.inference.talk import TalkTurns, speaker
@@ -86,8 +86,8 @@ def main() -> int:
 class Worker:
     """Slots with live models; one request in, one reply out."""
 
-    def __init__(self, provider: Provider = Provider.CPU) -> None:
-        self._provider = provider
+    def __init__(self, provider: Provider = Provider.CPU, prover: Prover = prove) -> None:
+        self._provider, self._prove = provider, prover
         self._models: dict[int, LiveModel | DeviceModel] = {}
         self._known: dict[int, tuple[list[Tensor], bytes, Path]] = {}
         self._speakers: dict[int, TextModel] = {}
@@ -158,7 +158,7 @@ class Worker:
             model = load_on(self._provider, live_dir)
             # A TensorRT engine holds weights of its own: there is nothing of ours to turn over.
             is_engine = self._provider is Provider.TENSORRT
-            proof = UNPROVEN if is_engine else prove(model, live_dir)
+            proof = UNPROVEN if is_engine else self._prove(model, live_dir)
             known_input = proof_inputs(model.manifest.inputs)[0]
             known_answer = pack(model.run(known_input))
             voice = speaker(model, live_dir)

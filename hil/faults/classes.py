@@ -61,10 +61,12 @@ class ClassEntry:
         variants: ways in which it strikes, drawn evenly.
         detect_s, recover_s: upper limits that the judge holds the payload to.
         note_s: the note's own (detect, recover) where ours differ, and why they may.
-        ci, long: faults per class in the two tiers. 299 and 2,995 where faults are cheap: the classes
-            that strike in batches, the store and the graph. The others cost 50 to 5,000 ms each, and 299
-            of all of them would take ten minutes of every commit: there the CI tier takes a few, to see
-            that the class still ends well, and the long tier the number that a bound needs.
+        ci, long: faults per class in the two tiers, 299 and 2,995 as far as every commit can pay for
+            them: two minutes of processor time in all. A fault of the classes with fewer costs 60 to
+            4,000 ms: there the CI tier sees that the class still ends well, and the long tier has the
+            number that a bound needs.
+        light: what it strikes has nothing to do with answers, so it may be sampled with a model whose
+            answers take four bytes of the links and not thousands.
         promised: the protection under which no failure is promised, and which the tiers sample.
     """
 
@@ -80,6 +82,7 @@ class ClassEntry:
     ci: int = 299
     long: int = 2995
     promised: str = "standard"
+    light: bool = True
 
 
 FC = FaultClass
@@ -112,7 +115,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "controller: SAFE; node: defaults, then the next order",
         1.0,
         1.0,
-        ci=8,
     ),
     FC.SEU: ClassEntry(
         4,
@@ -123,6 +125,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         3.0,
         3.0,
         note_s="1 s: the profile's scrub pass takes 1 s, and its report waits for telemetry",
+        light=False,
     ),
     FC.MBU: ClassEntry(
         5,
@@ -133,6 +136,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         3.0,
         3.0,
         note_s="one scrub pass",
+        light=False,
     ),
     FC.SEU_PROCESS: ClassEntry(
         6,
@@ -145,6 +149,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         Bench.PROCESS,
         note_s="2 s for a crash; a quiet corruption waits for the self-test",
         ci=24,
+        light=False,
     ),
     FC.SEU_PROFILE: ClassEntry(
         7,
@@ -154,7 +159,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "profile read anew from its golden bytes",
         61.0,
         61.0,
-        ci=2,
     ),
     FC.SEFI: ClassEntry(
         8,
@@ -172,7 +176,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         3.0,
         25.0,
         note_s="2 s and 10 s: a hung worker is given 2 s for its job; models are loaded and proven anew",
-        ci=6,
     ),
     FC.SEL: ClassEntry(
         9,
@@ -183,7 +186,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         1.5,
         20.0,
         note_s="0.05 s: software polls; a switch in hardware has to be faster than that",
-        ci=4,
     ),
     FC.STUCK_BIT: ClassEntry(
         10,
@@ -193,7 +195,8 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "the page is retired: said once, its results are not confirmed",
         5.0,
         8.0,
-        ci=4,
+        ci=12,
+        light=False,
     ),
     FC.STORE: ClassEntry(
         11,
@@ -213,7 +216,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "defaults; a lost counter refuses its key",
         10.0,
         10.0,
-        ci=5,
     ),
     FC.STORE_IO: ClassEntry(
         13,
@@ -223,7 +225,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "works on from memory; told once",
         3.0,
         5.0,
-        ci=6,
+        ci=24,
     ),
     FC.BOOT_LOOP: ClassEntry(
         14,
@@ -233,7 +235,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "optional parts left out, then SAFE alone",
         10.0,
         10.0,
-        ci=5,
+        ci=12,
     ),
     FC.CLOCK: ClassEntry(
         15,
@@ -244,7 +246,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         2.5,
         2.5,
         note_s="1 s; a stopped clock is a second off after a second",
-        ci=8,
+        ci=24,
     ),
     FC.LATE_SAMPLE: ClassEntry(
         16,
@@ -254,7 +256,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "dropped or held, never paired wrongly; a silent board is reset",
         3.0,
         20.0,
-        ci=6,
     ),
     FC.SPIKE: ClassEntry(
         17,
@@ -264,7 +265,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "ignored",
         1.0,
         1.0,
-        ci=12,
     ),
     FC.SENSOR: ClassEntry(
         18,
@@ -274,7 +274,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "one step down at a time, never up; released when it returns",
         10.0,
         15.0,
-        ci=6,
+        ci=16,
     ),
     FC.BROWN_OUT: ClassEntry(
         19,
@@ -284,7 +284,6 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "switched on again; ladder",
         3.0,
         20.0,
-        ci=4,
     ),
     FC.HEAT: ClassEntry(
         20,
@@ -306,6 +305,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "protection made anew from confirmed data",
         3.0,
         3.0,
+        light=False,
     ),
     FC.RECOVERY: ClassEntry(
         22,
@@ -315,7 +315,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "the ladder is bounded: NOMINAL or SAFE",
         60.0,
         60.0,
-        ci=4,
+        ci=24,
     ),
     FC.PAIR: ClassEntry(
         23,
@@ -325,7 +325,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "as its parts",
         60.0,
         60.0,
-        ci=6,
+        ci=77,
     ),
     FC.ACTIVATION: ClassEntry(
         None,
@@ -337,6 +337,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         0.0,
         Bench.GRAPH,
         promised="vote",
+        light=False,
     ),
     FC.LINK: ClassEntry(
         None,
@@ -346,7 +347,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "frames sent again; a silent board is reset",
         10.0,
         20.0,
-        ci=6,
+        ci=24,
     ),
     FC.FORGERY: ClassEntry(
         None,
@@ -356,6 +357,5 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "refused, counted, told at a limited rate",
         3.0,
         3.0,
-        ci=24,
     ),
 }

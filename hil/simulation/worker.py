@@ -5,7 +5,7 @@ clock is replaced by a model of the board: a fixed part and multiply-adds at the
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flight_sw.inference.worker import Worker
 from flight_sw.inference.worker_messages import (
@@ -29,9 +29,16 @@ class VirtualWorker:
         work: the board's speed.
         macs: multiply-adds of one run by slot.
         top_mhz: clock at which `work` holds.
+        make: what runs in the process.
     """
 
-    def __init__(self, work: Work, macs: Mapping[int, int], top_mhz: float) -> None:
+    def __init__(
+        self,
+        work: Work,
+        macs: Mapping[int, int],
+        top_mhz: float,
+        make: Callable[[], Worker] = Worker,
+    ) -> None:
         self.alive = False
         self.hung = False
         self.busy_until_s = 0.0
@@ -40,7 +47,8 @@ class VirtualWorker:
         self._work = work
         self._macs = macs
         self._top_mhz = top_mhz
-        self._worker = Worker()
+        self._make = make
+        self._worker = make()
         self._requests = RequestDecoder()
         self._waiting: deque[tuple[float, bytes]] = deque()
 
@@ -48,7 +56,7 @@ class VirtualWorker:
         """A fresh process: no models, nothing waiting."""
         self.alive, self.hung = True, False
         self.busy_until_s = 0.0
-        self._worker, self._requests = Worker(), RequestDecoder()
+        self._worker, self._requests = self._make(), RequestDecoder()
         self._waiting.clear()
 
     def crash(self) -> None:

@@ -143,6 +143,7 @@ class Stack:
         self.now = now
         self.connections: tuple[int, ...] = (1,)
         self.temp_c: float | None = 45.0
+        self.sensors_hang = False
         self.coverage = 1.0
         self.sizes = (INPUT_BYTES // 4, 8)  # floats in and out of the scripted model
         self.golden = np.random.default_rng(1).integers(0, 256, PAGES * PAGE_BYTES, np.uint8)
@@ -329,7 +330,7 @@ class Stack:
             serial=serial,
             worker=self.worker.exchange(self._to_worker),
             worker_alive=self.worker.alive,
-            readings=Readings(self.temp_c, 2.5, 1800.0),
+            readings=None if self.sensors_hang else Readings(self.temp_c, 2.5, 1800.0),
         )
         outputs, wake_at = self.node.step(self.now, inputs)
         assert wake_at >= self.now

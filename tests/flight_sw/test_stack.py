@@ -236,6 +236,14 @@ def test_dead_temperature_sensor_throttles_down(flying):
     assert "throttled-blind" in flying.events
 
 
+def test_what_a_hanging_sensor_said_last_is_not_told_as_new(flying):
+    """Nothing is read any more: within seconds the temperature is unknown, not the one of before."""
+    flying.sensors_hang = True
+    flying.run(3.5)
+    assert "throttled-blind" in flying.events
+    assert not flying.housekeeping[1]["temp_known"]
+
+
 def test_replay_is_refused_also_after_a_restart(flying):
     """The last telecommand, sent again, is refused: at once, and by the next boot."""
     frame = flying.send("ping")

@@ -21,8 +21,8 @@ from hil.faults.classes import CATALOG, Bench
 class Benches:
     """Kits by protection, made when first needed; use it as a context."""
 
-    def __init__(self, model: str, board: str) -> None:
-        self._model, self._board = model, board
+    def __init__(self, model: str, board: str, *, brisk: bool = False) -> None:
+        self._model, self._board, self._brisk = model, board, brisk
         self._stack = ExitStack()
         self._kits: dict[Protection, StackKit] = {}
 
@@ -57,14 +57,14 @@ class Benches:
 
     def _kit(self, protection: Protection) -> StackKit:
         if protection not in self._kits:
-            kit = open_kit(self._model, self._board, protection)
+            kit = open_kit(self._model, self._board, protection, brisk=self._brisk)
             self._kits[protection] = self._stack.enter_context(kit)
         return self._kits[protection]
 
 
 def run_shards(plan: Plan, folder: Path, shards: tuple[Shard, ...]) -> list[str]:
     """Run shards here and store each; their names. What a worker process of an engine calls."""
-    with Benches(plan.model, plan.board) as benches:
+    with Benches(plan.model, plan.board, brisk=plan.brisk) as benches:
         for shard in shards:
             started_s = time.process_time()
             trials = list(benches.run(shard, plan.seed, plan.batch))

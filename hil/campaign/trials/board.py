@@ -6,6 +6,7 @@ Its software is untouched; what fails are the sensor, the supply, the processor 
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from flight_sw.board_models import BoardModel, region_name
 from flight_sw.inference.bundle import Part, parts_of
 from flight_sw.inference.live_files import map_weights, stage
 from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, read_manifest
+from flight_sw.inference.worker import Worker
 from flight_sw.node import BoardFacts, NodeInputs, NodeOutputs, Readings
+from flight_sw.profile import Profile
 from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
 from hil.campaign.trials.kit import SLOT, StackKit
 from hil.simulation.board import PlacelessNode, VirtualBoard
+from hil.simulation.worker import VirtualWorker
 
 BOOT_S = 2.0  # of the emulated board; the profile waits 5 s
 NODE_RESTART_S = 1.0  # by the service manager
@@ -44,8 +48,14 @@ class TrialBoard(VirtualBoard):
     loss of power ends.
     """
 
-    def __init__(self, kit: StackKit, memory_name: str, sessions: np.random.Generator) -> None:
-        super().__init__(kit.parts, kit.new_physics(), sessions)
+    def __init__(
+        self, kit: StackKit, memory_name: str, sessions: np.random.Generator, profile: Profile
+    ) -> None:
+        parts = replace(kit.parts, profile=profile)
+        super().__init__(parts, kit.new_physics(), sessions)
+        top_mhz = float(profile.frequency.levels_mhz[-1])
+        make = partial(Worker, prover=kit.proofs)
+        self.worker = VirtualWorker(parts.work, parts.macs, top_mhz, make)
         self.boot_s = BOOT_S
         self.sensor: Sensor | None = None
         self.sticky = False

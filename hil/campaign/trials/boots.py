@@ -6,10 +6,10 @@ from os import getpid
 import msgspec
 
 from hil.campaign.trials.stack import RESTART_S, TrialStack
-from hil.campaign.trials.strike import Strike, between
+from hil.campaign.trials.strike import CROWDED, Strike, between
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault
-from hil.faults.regions import Region
+from hil.faults.regions import Region, choose_bits
 from hil.kernel import stream
 
 FLOAT_AT, FLOAT_BYTES = 16, 8  # of a CPython float: its value follows count and type
@@ -28,6 +28,10 @@ def profile_flip(stack: TrialStack, one: Strike) -> str:
     numbers = list(numbers_of(stack.profile_in_use, "profile"))
     one.kept = stack.profile_in_use
     fault = Fault(one.number, FaultKind.PROFILE_FLIP, one.at_s, one.place, one.second)
+    places = {(bit.region.name, 0) for bit in choose_bits(fault, numbers)}
+    if places & one.taken:
+        return CROWDED
+    one.taken |= places
     void, one.hits = flip_fault(fault, numbers)
     return void
 

@@ -14,7 +14,7 @@ from hil.campaign.residue import name_of
 from hil.campaign.trials.boots import boot_loop, both_slots, hot_mount, profile_flip
 from hil.campaign.trials.forgery import forged
 from hil.campaign.trials.stack import TrialStack
-from hil.campaign.trials.strike import Strike, between, until
+from hil.campaign.trials.strike import CROWDED, Strike, between, lasting, until
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault, state_of
 from hil.faults.line import LineNoise
@@ -32,9 +32,8 @@ FLIPS: Final[Mapping[str, FaultKind]] = {
     "vote-two-bits": FaultKind.VOTE_TWO_BITS,
     "vote-same-bit": FaultKind.VOTE_DOUBLE_FLIP,
 }
-CROWDED = "another fault of the batch was in that page"
 BURST_LEAST, BURST_MOST = 2, 8
-STUCK_EVERY_S = 0.01
+STUCK_EVERY_S = 0.05
 STUCK_FOR_S = 4.5
 LATCH_A = (2.2, 4.0)  # on top of some 0.5 A: above the limit of 2.5 A
 SPIKE_K = 90.0
@@ -169,14 +168,14 @@ def _line(names: tuple[str, ...], noise: LineNoise) -> Callable[[TrialStack, Str
             for name in names:
                 stack.lines[name].noise = LineNoise()
 
-        return until(stack, one, between(0.2, 4.0, one.span), undo)
+        return until(stack, one, lasting(0.2, 4.0, one.span), undo)
 
     return act
 
 
 def _stall(names: tuple[str, ...], longest_s: float) -> Callable[[TrialStack, Strike], str]:
     def act(stack: TrialStack, one: Strike) -> str:
-        span_s = between(0.05, longest_s, one.span)
+        span_s = lasting(0.05, longest_s, one.span)
         for name in names:
             stack.lines[name].held_until_s = one.at_s + span_s
         one.ends_s = one.at_s + span_s
@@ -193,7 +192,7 @@ def _twice(stack: TrialStack, one: Strike) -> str:
         for name in BOARD:
             stack.lines[name].twice = False
 
-    return until(stack, one, between(0.2, 3.0, one.span), undo)
+    return until(stack, one, lasting(0.2, 3.0, one.span), undo)
 
 
 def _sensor(stack: TrialStack, one: Strike) -> str:
@@ -218,11 +217,11 @@ def _sensor(stack: TrialStack, one: Strike) -> str:
         "stuck": held_c,
     }
     board.sensor = lambda _now, _true: said[one.variant]
-    return until(stack, one, between(5.0, 15.0, one.span), lambda: setattr(board, "sensor", None))
+    return until(stack, one, lasting(2.0, 15.0, one.span), lambda: setattr(board, "sensor", None))
 
 
 def _sensor_hang(stack: TrialStack, one: Strike) -> str:
-    """The sensor's bus hangs, nothing is read at all, until the board starts anew."""
+    """The sensor's bus hangs, nothing is read at all, until the board starts anew or is given up."""
     board = stack.board
     if not board.running:
         return "board not running"
@@ -230,7 +229,7 @@ def _sensor_hang(stack: TrialStack, one: Strike) -> str:
     one.ends_s = float("inf")
 
     def look(now: float) -> None:
-        if board.boots != boots or one.ends_s != float("inf"):
+        if board.boots != boots or not board.physics.powered or one.ends_s != float("inf"):
             one.ends_s = min(one.ends_s, now)
         else:
             stack.timeline.call(now + 0.1, "sensor", look)
@@ -246,14 +245,14 @@ def _storage(stack: TrialStack, one: Strike) -> str:
         stack.kill_controller()
         stack.restart_controller()
     undo: Callable[[], None] = lambda: setattr(stack.storage, "refuses", "")  # noqa: E731
-    return until(stack, one, between(1.0, 6.0, one.span), undo)
+    return until(stack, one, lasting(0.3, 6.0, one.span), undo)
 
 
 def _clock(stack: TrialStack, one: Strike) -> str:
     if one.variant == "clock-stop":
         stack.clock_stopped_at_s = one.at_s
         undo: Callable[[], None] = lambda: setattr(stack, "clock_stopped_at_s", None)  # noqa: E731
-        return until(stack, one, between(2.5, 8.0, one.span), undo)
+        return until(stack, one, lasting(2.5, 8.0, one.span), undo)
     year_s = 366 * 86_400.0
     by_s = {
         "clock-jump": between(2.0, year_s, one.level**4),
@@ -262,7 +261,7 @@ def _clock(stack: TrialStack, one: Strike) -> str:
     }[one.variant]
     stack.clock_offset_s = by_s
     return until(
-        stack, one, between(2.0, 6.0, one.span), lambda: setattr(stack, "clock_offset_s", 0.0)
+        stack, one, lasting(0.3, 6.0, one.span), lambda: setattr(stack, "clock_offset_s", 0.0)
     )
 
 
@@ -280,7 +279,7 @@ def _outage(stack: TrialStack, one: Strike) -> str:
     stack.board.physics.lock_out(locked=True)
     stack.board.fall()
     undo: Callable[[], None] = lambda: stack.board.physics.lock_out(locked=False)  # noqa: E731
-    return until(stack, one, between(0.3, 3.0, one.span), undo)
+    return until(stack, one, lasting(0.3, 3.0, one.span), undo)
 
 
 BOARD, UP, DOWN = ("to-board", "from-board"), "up", "down"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from flight_sw.board_models import region_name
@@ -27,6 +28,7 @@ from flight_sw.radiation.native import crc32c
 from hil import board_files
 from hil.applications.cost import multiply_adds
 from hil.applications.golden import GoldenTwin
+from hil.campaign.trials.proofs import KnownProofs
 from hil.campaign.workload import ModelToFly, drawer, model_to_fly
 from hil.emulator.settings import Silicon, power_model, read_profile, thermal_node
 from hil.environment.conditions import Conditions, conditions_along
@@ -39,8 +41,9 @@ from hil.simulation.board import BoardParts
 
 SLOT = 1
 INPUTS = 12  # different jobs; more would only cost golden answers
-CALIBRATION = 8
+CALIBRATION = INPUTS  # a range that an unharmed run leaves would look like a fault
 INPUT_SEED = 20_260_101  # inputs are the same in every campaign, faults are not
+BRISK_LOAD_S = 0.1
 ORBIT, VEHICLE, ORBIT_S = "leo-550", "cubesat-12u", 4000.0
 
 
@@ -54,6 +57,7 @@ class StackKit:
         blobs: by region name, the tensors in it.
         source, calibration: the model as it came, and inputs that its guards were made with.
         stored: by part, the folder of its compiled form.
+        proofs: what loading them showed.
         threshold: where the model's card draws the line between yes and no; None without a card.
     """
 
@@ -74,6 +78,7 @@ class StackKit:
     source: Path
     calibration: tuple[list[Tensor], ...]
     stored: dict[Part, Path]
+    proofs: KnownProofs
 
     def new_physics(self) -> FlownBoard:
         """A board on its vehicle at the start of the orbit."""
@@ -88,8 +93,13 @@ class StackKit:
 
 
 @contextmanager
-def open_kit(model: str, board: str, protection: Protection) -> Iterator[StackKit]:
+def open_kit(
+    model: str, board: str, protection: Protection, *, brisk: bool = False
+) -> Iterator[StackKit]:
     """Make a kit; its files are gone afterwards.
+
+    Args:
+        brisk: models load in `BRISK_LOAD_S` of virtual time; see Plan.
 
     Raises:
         UserError: the model or the board cannot be used, or has not what the class needs.
@@ -99,6 +109,7 @@ def open_kit(model: str, board: str, protection: Protection) -> Iterator[StackKi
         raise ProfileError(
             f"{board}: campaigns need `emulated.work`; copy it from boards/emulated.yaml"
         )
+    work = msgspec.structs.replace(silicon.work, load_s=BRISK_LOAD_S) if brisk else silicon.work
     flown = model_to_fly(SLOT, model)
     compiled = compile_cached(flown.path, model_cache(), crc32c, guarding_for(model))
     memory = SharedMemory()
@@ -107,9 +118,7 @@ def open_kit(model: str, board: str, protection: Protection) -> Iterator[StackKi
             slots = ModelStore(Path(folder))
             manifest = slots.install(compiled, SLOT)
             directories = parts_of(slots.directory(SLOT), manifest)
-            parts = BoardParts(
-                profile, silicon.work, Path(folder), memory.directory, _macs(flown.path)
-            )
+            parts = BoardParts(profile, work, Path(folder), memory.directory, _macs(flown.path))
             yield _kit(flown, protection, directories, parts, silicon)
     finally:
         memory.close()
@@ -148,6 +157,7 @@ def _kit(
         source=flown.path,
         calibration=tuple(draw_inputs(str(flown.path), CALIBRATION)),
         stored={part: directories[part] for part in staged},
+        proofs=KnownProofs(),
     )
 
 

@@ -21,7 +21,7 @@ from hil.faults.classes import CATALOG, Bench, FaultClass
 
 SHARD_TRIALS = 50
 BATCH_MAX = 24
-VERSION = 1  # raised when the same plan would do other faults
+VERSION = 2  # raised when the same plan would do other faults
 SEED_MAX = 2**63 - 1
 N_MAX = 1_000_000
 ALL = "all"
@@ -37,6 +37,8 @@ class Plan(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
         n: faults of each class under each protection.
         batch: faults of a memory class that strike within the same second or seconds, before any
             is looked after; each is judged apart, and one that failed is done again alone.
+        brisk: a board loads its models at once instead of in the seconds that its profile tells:
+            most of what a recovery lasts, and nothing happens in it.
         stop: when a cell may end before its last fault; None runs all.
     """
 
@@ -51,6 +53,7 @@ class Plan(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     )
     stop: Stop | None = None
     batch: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MAX)] = 1
+    brisk: bool = False
 
     @property
     def classes(self) -> tuple[FaultClass, ...]:

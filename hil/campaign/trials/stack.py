@@ -98,7 +98,7 @@ class TrialStack(Mission):
         if not coded:
             plain = msgspec.structs.replace(profile.space_link, framing="cobs", coding="none")
             profile = msgspec.structs.replace(profile, space_link=plain)
-        board = TrialBoard(kit, name, stream(0, f"{name}:board-session"))
+        board = TrialBoard(kit, name, stream(0, f"{name}:board-session"), profile)
         manner = Manner(pace or Pace(), Links())
         super().__init__(profile, board, 0, manner, kit.conditions.start_s)
         self.board: TrialBoard = board
@@ -111,11 +111,12 @@ class TrialStack(Mission):
         self.controller_up = False
         self.controller_boots = 0
         self.boot_refused = ""
+        self.refusals = 0
         self.boots_at_begin = self.controller_boots_at_begin = 0
         self._chance = stream(0, f"{name}:lines")
         self._sessions = stream(0, f"{name}:controller-session")
         self.jobs: dict[int, int] = {}  # every job ever sent, and its input
-        self._started = pace is not None
+        self._started = self._is_paced = pace is not None
         self.boot_controller(0.0)
 
     @property
@@ -130,6 +131,9 @@ class TrialStack(Mission):
         if self.kit.protection.value == "none":
             off = {"parameter": "scrub_enabled", "value": 0}
             self.timeline.call(1.0, "operator", lambda _: self.order("set-parameter", **off))
+        if self._is_paced:
+            slow = {"parameter": "scrub_pass", "value": self._pace.scrub_pass_s}
+            self.timeline.call(1.0, "operator", lambda _: self.order("set-parameter", **slow))
         while self.timeline.now_s < READY_S:
             self.fly(0.5)
             if self.works:
@@ -164,7 +168,7 @@ class TrialStack(Mission):
             self.board.boots,
             self.controller_boots,
         )
-        self.notes = Notes()
+        self.notes, self.refusals = Notes(), 0
         return self.notes
 
     def order(self, name: str, **values: Any) -> None:
@@ -200,6 +204,7 @@ class TrialStack(Mission):
         lost = [name for name, one in found.items() if one.state is CeilingState.LOST]
         if lost:  # the runner ends here: only a new key opens the link again
             self.controller_up, self.boot_refused = False, f"{lost[0]} lost"
+            self.refusals += not self.storage.refuses  # a device that is gone may come back
             return
         loaded = RecordStore(self.storage).load(RECORD_NAMES)
         boot = Boot(

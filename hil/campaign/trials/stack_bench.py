@@ -13,9 +13,9 @@ from flight_sw.errors import VanAllenError
 from flight_sw.inference.job import Protection
 from hil.campaign.record import Outcome
 from hil.campaign.trials.draw import draw
-from hil.campaign.trials.inject import CROWDED
 from hil.campaign.trials.kit import StackKit
 from hil.campaign.trials.stack import TrialStack
+from hil.campaign.trials.strike import CROWDED
 from hil.campaign.trials.trial import (
     BATCHED,
     Trial,

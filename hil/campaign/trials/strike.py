@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from hil.campaign.trials.stack import TrialStack
 from hil.faults.rig_messages import Hit
 
+CROWDED = "another fault of the batch was in that place"
+
 
 @dataclass(slots=True)
 class Strike:
@@ -38,6 +40,11 @@ def until(stack: TrialStack, one: Strike, span_s: float, undo: Callable[[], None
     one.undo.append(undo)
     stack.timeline.call(one.ends_s, "undo", lambda _: undo())
     return ""
+
+
+def lasting(low_s: float, high_s: float, share: float) -> float:
+    """How long a fault lasts: short ones as often as long ones, in equal steps of the logarithm."""
+    return float(low_s * (high_s / low_s) ** share)
 
 
 def between(low: float, high: float, share: float) -> float:

@@ -19,19 +19,25 @@ from hil.faults.rig_messages import Hit
 
 LEAD_S = 0.6  # between the first job and the fault, at most
 FOLLOW_S = 0.3  # from the fault to the next job
-# Between faults of a batch: bits of a voted record meet a vote before the next one comes.
-SPACING_S = {FaultClass.SEU_STATE: 0.3, FaultClass.SEU_STATE_TWO: 0.3}
-# How many faults of a class may strike together; check bytes of one page are hit once in a batch.
+# Between faults of a batch: bits of a voted record meet a vote, and a spike is over, before the next.
+SPACING_S = {FaultClass.SEU_STATE: 0.3, FaultClass.SEU_STATE_TWO: 0.3, FaultClass.SPIKE: 1.3}
+# How many faults of a class may strike together; check bytes of one page, and one number of the
+# profile, are hit once in a batch.
 BATCHED = {
     FaultClass.SEU: 24,
     FaultClass.MBU: 24,
     FaultClass.PROTECTION: 8,
     FaultClass.SEU_STATE: 24,
     FaultClass.SEU_STATE_TWO: 24,
+    FaultClass.SEU_PROFILE: 12,
+    FaultClass.SPIKE: 8,
 }
+ONE_A_PLACE = frozenset({FaultClass.PROTECTION, FaultClass.SEU_PROFILE})
 LOOK_EVERY_S = 0.1
-ASK_AGAIN_S = 4.0  # after all causes are gone
+ASK_AGAIN_S = 2.5  # after all causes are gone
 PATIENCE_S = 30.0  # beyond the limit, to tell late from never
+SETTLING_S = {FaultClass.STORE_IO: 1.1}  # until telemetry tells of records not stored yet
+REFUSED_ENOUGH = 3  # boots that ask for a new key: no other comes out differently
 USED_UP = frozenset({FaultClass.STORE_BOTH, FaultClass.BOOT_LOOP})  # boots are counted
 GAP_S = {FaultClass.PAIR: 1.0, FaultClass.RECOVERY: 8.0}
 
@@ -169,15 +175,17 @@ def take_back(stack: TrialStack, seen: Sequence[Seen]) -> bool:
         return False
     if stack.controller.mode.name == "SAFE":
         stack.order("set-mode", mode="NOMINAL")
-    for _ in range(40):
-        stack.fly(0.5)
-        if stack.works and not _damage(stack, ()):
+    stack.fly(SETTLING_S.get(seen[0].drawn.fault, 0.0))
+    for _ in range(200):
+        stack.fly(0.1)
+        unsaved = stack.notes.housekeeping.get("records_unsaved", 0)
+        if stack.works and not unsaved and not _damage(stack, ()):
             return True
     return False
 
 
 def _plan(drawn: Drawn, taken: set[tuple[str, int]]) -> tuple[Strike, ...]:
-    pages = taken if drawn.fault is FaultClass.PROTECTION else set()
+    pages = taken if drawn.fault in ONE_A_PLACE else set()
     return tuple(
         Strike(way, drawn.place[i], drawn.second[i], drawn.level[i], drawn.span[i], i, taken=pages)
         for i, way in enumerate(drawn.variants)
@@ -190,7 +198,7 @@ def _wait(
     """Fly until all is well or the limit is over; when it was healed, and when all had settled."""
     healed_s, asked = None, False
     stack.fly(max(first_s - stack.timeline.now_s, 0.0) + 0.001)
-    while stack.timeline.now_s < limit_s:
+    while stack.timeline.now_s < limit_s and stack.refusals < REFUSED_ENOUGH:
         if not _is_healed(stack, strikes):
             healed_s = None
         elif healed_s is None:
@@ -246,10 +254,10 @@ def ping(stack: TrialStack) -> bool:
     """Whether the payload still answers."""
     before = stack.notes.alive
     stack.order("ping")
-    for _ in range(10):
+    for _ in range(30):
         if stack.notes.alive > before:
             return True
-        stack.fly(0.3)
+        stack.fly(0.1)
     return stack.notes.alive > before
 
 
