@@ -16,6 +16,8 @@ import numpy.typing as npt
 from flight_sw.inference.manifest import RESIDUAL_OUTPUT
 
 _PREFIX = "va_sum"
+_IMAGE_AXES = 4
+_BLOCK = 16  # channels; the widest of onnxruntime's blocked layouts (MLAS, AVX-512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,12 @@ class Layer:
     summed: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32] | None
     axis: int  # of the outputs in the result
-    is_single: bool  # one output only: both sums are taken twice over
+    outputs: int
+
+    @property
+    def is_single(self) -> bool:
+        """One output only: both sums are taken twice over."""
+        return self.outputs == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +79,13 @@ def join_residuals(proto: Any, checks: list[Check], limits: list[float]) -> None
     import onnx
 
     _constant(proto, f"{_PREFIX}_one", np.array([1], np.int64))
-    scaled = []
-    for i, (check, limit) in enumerate(zip(checks, limits, strict=True)):
-        _constant(proto, f"{_PREFIX}{i}_inverse", np.array(1 / limit, np.float32))
-        _node(proto, "Mul", [check.residual, f"{_PREFIX}{i}_inverse"], f"{_PREFIX}{i}_ratio")
-        scaled.append(f"{_PREFIX}{i}_scaled")
-        _node(proto, "Reshape", [f"{_PREFIX}{i}_ratio", f"{_PREFIX}_one"], scaled[-1])
-    _node(proto, "Concat", scaled, RESIDUAL_OUTPUT).attribute.append(
-        onnx.helper.make_attribute("axis", 0)
-    )
+    single = [f"{check.residual}_single" for check in checks]
+    for check, name in zip(checks, single, strict=True):
+        _node(proto, "Reshape", [check.residual, f"{_PREFIX}_one"], name)
+    joined = _node(proto, "Concat", single, f"{_PREFIX}_joined")
+    joined.attribute.append(onnx.helper.make_attribute("axis", 0))
+    _constant(proto, f"{_PREFIX}_inverse", (1 / np.array(limits)).astype(np.float32))
+    _node(proto, "Mul", [f"{_PREFIX}_joined", f"{_PREFIX}_inverse"], RESIDUAL_OUTPUT)
     proto.graph.output.append(
         onnx.helper.make_tensor_value_info(RESIDUAL_OUTPUT, onnx.TensorProto.FLOAT, [len(checks)])
     )
@@ -111,10 +116,10 @@ def _layer(node: Any, fixed: list[Any]) -> Layer | None:
 def _summed(name: str, node: Any, weight: tuple[Any, int], bias: Any, axis: int) -> Layer:
     """The layer with weights (and the axis of their outputs) and bias summed."""
     values, over = weight
-    is_single = values.shape[over] == 1
-    if is_single:
+    outputs = values.shape[over]
+    if outputs == 1:
         values, bias = 2 * values, None if bias is None else 2 * bias
-    return Layer(name, node, _sum(values, over), _sum(bias, 0), axis, is_single)
+    return Layer(name, node, _sum(values, over), _sum(bias, 0), axis, outputs)
 
 
 def _sum(values: Any, axis: int) -> Any:
@@ -128,24 +133,54 @@ def _add_check(proto: Any, index: int, layer: Layer) -> Check:
     import onnx
 
     prefix = f"{_PREFIX}{index}"
-    axis = f"{_PREFIX}_axis_{layer.axis}"
-    _constant(proto, axis, np.array([layer.axis], np.int64))
-    _constant(proto, f"{prefix}_weight", layer.summed)
-    inputs = [layer.node.input[0], f"{prefix}_weight"]
-    if layer.bias is not None:
-        _constant(proto, f"{prefix}_bias", layer.bias)
-        inputs.append(f"{prefix}_bias")
-    twin = _node(proto, layer.node.op_type, inputs, f"{prefix}_expected")
-    twin.attribute.extend(layer.node.attribute)
+    _add_expected(proto, prefix, layer)
     if layer.is_single:
         _node(proto, "Add", [layer.node.output[0]] * 2, f"{prefix}_total")
+    elif layer.summed.ndim == _IMAGE_AXES:  # stays in the layout of the convolutions around it
+        inputs = [layer.node.output[0], _ones(proto, layer.outputs)]
+        _node(proto, "Conv", inputs, f"{prefix}_total")
     else:
+        axis = f"{_PREFIX}_axis_{layer.axis}"
+        _constant(proto, axis, np.array([layer.axis], np.int64))
         _node(proto, "ReduceSum", [layer.node.output[0], axis], f"{prefix}_total")
-    _node(proto, "Sub", [f"{prefix}_total", f"{prefix}_expected"], f"{prefix}_difference")
+    _node(proto, "Add", [f"{prefix}_total", f"{prefix}_expected"], f"{prefix}_difference")
     _node(proto, "Abs", [f"{prefix}_difference"], f"{prefix}_size")
     largest = _node(proto, "ReduceMax", [f"{prefix}_size"], f"{prefix}_residual")
     largest.attribute.append(onnx.helper.make_attribute("keepdims", 0))
     return Check(f"{prefix}_residual", f"{prefix}_total")
+
+
+def _add_expected(proto: Any, prefix: str, layer: Layer) -> None:
+    """The sum as it should be, negative: an addition is what can be fused.
+
+    A convolution with one output is computed as one with a whole block of them. Where that counts, each
+    input channel is convolved by itself and the results are added, which comes to the same.
+    """
+    import onnx
+
+    summed, inputs = -layer.summed, [layer.node.input[0], f"{prefix}_weight"]
+    bias = [] if layer.bias is None else [f"{prefix}_bias"]
+    if layer.bias is not None:
+        _constant(proto, bias[0], -layer.bias)
+    channels = summed.shape[1]
+    is_split = summed.ndim == _IMAGE_AXES and channels % _BLOCK == 0 and summed[0, 0].size > 1
+    if not is_split:
+        _constant(proto, inputs[1], summed)
+        twin = _node(proto, layer.node.op_type, [*inputs, *bias], f"{prefix}_expected")
+        twin.attribute.extend(layer.node.attribute)
+        return
+    _constant(proto, inputs[1], np.ascontiguousarray(summed.swapaxes(0, 1)))
+    deep = _node(proto, "Conv", inputs, f"{prefix}_deep")
+    deep.attribute.extend(a for a in layer.node.attribute if a.name != "group")
+    deep.attribute.append(onnx.helper.make_attribute("group", channels))
+    _node(proto, "Conv", [f"{prefix}_deep", _ones(proto, channels), *bias], f"{prefix}_expected")
+
+
+def _ones(proto: Any, channels: int) -> str:
+    """Weights that add up so many channels."""
+    name = f"{_PREFIX}_ones_{channels}"
+    _constant(proto, name, np.ones((1, channels, 1, 1), np.float32))
+    return name
 
 
 def _node(proto: Any, op_type: str, inputs: list[str], output: str) -> Any:

@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from flight_sw.errors import ModelError
 from flight_sw.inference.bundle import FOLDERS, Guarding, Part, verify_bundle, with_copies
-from flight_sw.inference.compile import compile_model, put
+from flight_sw.inference.compile import compile_guarded, compile_model, put
 from flight_sw.inference.graft_compile import PageCrc
 from flight_sw.inference.guard import GuardReport, guard_model
 from flight_sw.inference.manifest import Manifest, cache_key, cpu_fingerprint, read_manifest
@@ -72,7 +72,7 @@ def compile_bundle(
                     source, guarded, guarding.calibration, with_checksums=with_checksums
                 )
                 if report.checked if with_checksums else report.clipped:
-                    compile_model(guarded, fresh / FOLDERS[part], page_crc)
+                    compile_guarded(guarded, fresh / FOLDERS[part], page_crc)
         if guarding.is_voted:
             manifest = with_copies(fresh, manifest)
         verify_bundle(fresh)
