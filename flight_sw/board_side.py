@@ -3,9 +3,11 @@
 from collections import deque
 from dataclasses import dataclass
 
+from flight_sw.board_health import HealthWatch
 from flight_sw.board_line import OTHER_SOFTWARE, Acquaintance, LineWatch
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
+from flight_sw.board_link.health import BoardHealth
 from flight_sw.board_watch import BoardState, BoardWatch, SupplyOrder
 from flight_sw.dictionary.field import Value
 from flight_sw.errors import DecodeError
@@ -60,6 +62,7 @@ class BoardSide:
         self.line = LineWatch()
         self._baud = profile.serial.baud
         self._acquaintance = Acquaintance(profile.name)
+        self._health = HealthWatch()
         self._watch = watch
         self._services = services
         self._period_s = profile.heartbeat.period_s
@@ -166,6 +169,7 @@ class BoardSide:
     def _restarted(self) -> list[Report]:
         self._temperature.clear()
         self._power.clear()
+        self._health.forget()
         self._services.functions.regions.clear()
         self._services.memory.board.clear()
         interrupted = self._services.updates.on_board_lost(self._services.events)
@@ -254,6 +258,17 @@ class BoardSide:
         else:
             self._raise("golden-mended", slot=told.slot, count=told.mended)
 
+    def _take_health(self, told: BoardHealth) -> None:
+        for event in self._health.hear(told):
+            self._services.events.put(event)
+
+    def _take_vote(self, told: m.VoteRepaired) -> None:
+        if told.lost:
+            self._raise("vote-lost", record=told.record)
+            return
+        self.counts.votes += 1
+        self._raise("vote-repaired", record=told.record, bits=told.bits)
+
     def _take_news(self, message: m.ToController) -> None:
         match message:
             case m.Identity():
@@ -264,6 +279,8 @@ class BoardSide:
                 self._services.jobs.on_model_gone(message)
                 self._services.functions.regions.clear()  # all of them are told anew
                 self._services.memory.board.clear()
+            case BoardHealth():
+                self._take_health(message)
             case m.WantPart():
                 self._services.updates.on_want(message)
             case m.WorkerRestarted(why=why):
@@ -271,11 +288,8 @@ class BoardSide:
                 self._raise("worker-restarted", why=why)
             case m.GoldenMended():
                 self._take_golden(message)
-            case m.VoteRepaired(record=record, lost=True):
-                self._raise("vote-lost", record=record)
-            case m.VoteRepaired(record=record, bits=bits):
-                self.counts.votes += 1
-                self._raise("vote-repaired", record=record, bits=bits)
+            case m.VoteRepaired():
+                self._take_vote(message)
             case m.Region(name=name, address=address, length=length) if self._has_room(name):
                 line = report("region", name=name, address=address, length=length)
                 self._services.functions.regions.append(line)

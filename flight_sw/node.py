@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from flight_sw.board_golden import BoardGolden
+from flight_sw.board_health import HealthTeller
 from flight_sw.board_jobs import BoardJobs
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.channel import Channel, Signal
+from flight_sw.board_link.health import BoardHealth
 from flight_sw.board_models import BoardModel, BoardModels
 from flight_sw.board_scrub import BoardScrub
 from flight_sw.board_self_test import BoardSelfTest
@@ -46,6 +48,7 @@ class Readings:
     temp_c: float | None = None
     power_w: float | None = None
     frequency_mhz: float | None = None
+    health: BoardHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Node:
         self._updates = BoardUpdates(self._models, self._worker, limits.min_coverage, facts.trials)
         self._memory = NodeMemory(self._models, self._scrub, self.memory_regions)
         self._golden = BoardGolden()
+        self._health = HealthTeller()
         self._life = NodeLife(profile)
         self._reloads: dict[int, int] = {}
         self._order = VotedRecord(
@@ -197,6 +201,7 @@ class Node:
     def _take_readings(self, now: float, inputs: NodeInputs) -> None:
         if inputs.readings is not None:
             self._readings, self._read_s = inputs.readings, now
+            self._say_if(self._health.news(inputs.readings.health))
             self._life.beat(Beat.SENSORS, now)
         elif now - self._read_s > STALE_PERIODS * self._profile.heartbeat.period_s:
             self._readings = (
@@ -251,6 +256,7 @@ class Node:
         )
         self._say_all((*self._models.ready.values(), *self._models.refused.values()))
         self._say_all(self._updates.introduce())
+        self._say_if(self._health.introduce())
         for region in self.memory_regions():
             self._say(m.Region(region.name, region.address, region.length))
 

@@ -5,10 +5,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from flight_sw.board_link.health import BoardHealth
 from flight_sw.board_updates import ShelfNews, ShelfOrder
 from flight_sw.devices.board_identity import (
     is_other_board,
     read_identity,
+    read_memory_errors,
     read_reset_cause,
 )
 from flight_sw.devices.clock import SystemClock
@@ -16,7 +18,7 @@ from flight_sw.devices.cpu_quota import CpuQuota
 from flight_sw.devices.frequency import CpufreqControl, FrequencyControl, NoFrequencyControl
 from flight_sw.devices.power_mode import PowerModeControl
 from flight_sw.devices.reopening_port import ReopeningPort
-from flight_sw.devices.sensors import CpuFrequency, HwmonRail, ThermalZone
+from flight_sw.devices.sensors import CpuFrequency, HwmonRail, ThermalZone, ThrottleFlags
 from flight_sw.devices.service_manager import ServiceManager
 from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.devices.sysfs import read_text
@@ -29,6 +31,7 @@ from flight_sw.profile import Profile
 from flight_sw.runner import Loop, draw_session, write_memory_map
 
 SERIAL_BACKLOG_MAX = 16_384
+HEALTH_PERIOD_S = 5.0  # counters that move seldom, and bits that stay set
 WORKER_BACKLOG_MAX = 8 << 20
 REST = 3.0  # a quarter of a slow processor at most goes into steps while the line is busy
 WORKER_MEMORY_MIB = 2048  # a runaway ends itself before it ends the board
@@ -98,6 +101,9 @@ class _NodeRunner:
         self._worker_out = bytearray()
         self._opens = self._port.opens
         self._read_due_s = float("-inf")
+        self._root = root
+        self._limits = ThrottleFlags(root)
+        self._health_due_s = float("-inf")
 
     def run(self) -> None:
         """Step until told to stop."""
@@ -144,6 +150,18 @@ class _NodeRunner:
             temp_c=self._zone.read_c(),
             power_w=None if rail is None else rail.power_w,
             frequency_mhz=self._frequency.read_mhz(),
+            health=self._health(now),
+        )
+
+    def _health(self, now: float) -> BoardHealth | None:
+        if now < self._health_due_s:
+            return None
+        self._health_due_s = now + HEALTH_PERIOD_S
+        errors = read_memory_errors(self._root)
+        return BoardHealth(
+            corrected=None if errors is None else errors.corrected,
+            uncorrected=None if errors is None else errors.uncorrected,
+            limits=self._limits.read(),
         )
 
     def _write_map(self) -> None:

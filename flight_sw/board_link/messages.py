@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from flight_sw.board_link.health import BoardHealth
+from flight_sw.board_link.message import Message as Message  # noqa: PLC0414 known from here
 from flight_sw.board_link.ranges import (
     U8,
     U32,
@@ -28,10 +30,6 @@ from flight_sw.board_link.ranges import (
     Words,
 )
 from flight_sw.errors import DecodeError
-
-
-class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
-    """Anything that travels on the board link."""
 
 
 class Order(Message, frozen=True):
@@ -355,6 +353,7 @@ ToController = (
     | WantPart
     | UpdateTold
     | Heartbeat
+    | BoardHealth
     | JobResult
     | AnswerPart
     | JobRefused

@@ -357,6 +357,18 @@ EVENTS: tuple[EventDefinition, ...] = (
         "{bytes} bytes came on the board's line and no frame: is it at {baud} baud, without a console?",
         (_u32("bytes"), _u32("baud")),
     ),
+    EventDefinition(
+        "memory-errors",
+        Severity.MEDIUM,
+        "The board's memory controller counts {corrected} corrected and {uncorrected} lost errors",
+        (_u32("corrected"), _u32("uncorrected")),
+    ),
+    EventDefinition(
+        "firmware-limits",
+        Severity.MEDIUM,
+        "The board's firmware limits it: {why}",
+        (_text("why"),),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

@@ -18,6 +18,7 @@ PARTS = tuple(
     f"flight_sw.{part}"
     for part in (
         "board_golden",
+        "board_health",
         "board_jobs",
         "board_models",
         "board_scrub",

@@ -4,6 +4,7 @@ import msgspec
 
 from flight_sw.board_link import messages as m
 from flight_sw.board_link.framing import PAYLOAD_BYTES_MAX, Deframer, frame
+from flight_sw.board_link.health import BoardHealth
 from flight_sw.errors import DecodeError
 from tests.fuzz.inputs import Input
 
@@ -33,6 +34,7 @@ EXAMPLES = (
     m.SettleTrial(1, keep=True),
     m.ModelGone(1, returns=True),
     m.WantPart(1, 0, 32_768),
+    BoardHealth(3, 0, 0x50005),
     m.UpdateTold(1, "REFUSED", "format", "detail", 1.0),
 )
 
