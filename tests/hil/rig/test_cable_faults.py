@@ -173,6 +173,7 @@ def test_another_board_under_the_same_name_is_refused(bench):
     )
 
 
+@pytest.mark.long  # five seconds of garbage; in virtual time: tests/flight_sw/test_board_line.py
 def test_a_wrong_rate_is_named(bench):
     """What arrives makes no frame: the event names the rate that the controller listens at."""
     bench.running.stop()
