@@ -23,6 +23,7 @@ CONFIRM_TIMER = "vanallen-confirm.timer"
 HEALTHY_AFTER_S = 120  # the node has run so long without a restart: its slot is confirmed
 RESTART_PAUSE_S = 0.5
 SERVICE_WATCHDOG_S = 10
+LINK_WAIT_S = 60  # for a flashed board's controller; systemd waits 90 s for a start
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Board:
 def node_unit(board: Board) -> str:
     """The node as a service that systemd watches; it makes its own control group leaves."""
     port, after = (BOARD_LINK, f" {CONTROLLER}") if board.flashed else (board.port, "")
+    wait = f"ExecStartPre=/bin/sh -c '{_waiting_for(port)}'\n" if board.flashed else ""
     return f"""\
 [Unit]
 Description=Van Allen node on {board.profile.name}
@@ -57,7 +59,7 @@ StartLimitBurst=5
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart=/{PREFIX}/current/bin/python -m flight_sw node --profile /{PROFILE} \\
+{wait}ExecStart=/{PREFIX}/current/bin/python -m flight_sw node --profile /{PROFILE} \\
   --port {port} --models /var/lib/vanallen/models
 Restart=on-failure
 RestartSec={RESTART_PAUSE_S}
@@ -96,6 +98,13 @@ AmbientCapabilities=CAP_DAC_OVERRIDE
 [Install]
 WantedBy=multi-user.target
 """
+
+
+def _waiting_for(path: str) -> str:
+    """Shell words that end once a path is there: a node that fails at once five times stays off."""
+    return f"for i in $(seq {LINK_WAIT_S}); do [ -e {path} ] && exit 0; sleep 1; done".replace(
+        "$", "$$"
+    )
 
 
 def _surroundings(board: Board) -> str:

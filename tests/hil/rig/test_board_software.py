@@ -167,7 +167,9 @@ def test_a_flashed_board_gets_the_controller_too(tmp_path, name, system):
     assert f"--space {order.port} " in controller
     assert f"--board-port pty:{contents.BOARD_LINK} " in controller
     assert f"ConditionPathExists=/{contents.KEYS}" in controller
-    assert f"--port {contents.BOARD_LINK} " in (units / contents.UNIT).read_text()
+    node = (units / contents.UNIT).read_text()
+    assert f"--port {contents.BOARD_LINK} " in node
+    assert f"[ -e {contents.BOARD_LINK} ] && exit 0" in node
     assert "mark-good 100%%'" in (units / contents.CONFIRM).read_text()
     assert not (root / contents.KEYS).exists()
     restore(root)
