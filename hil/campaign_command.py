@@ -85,12 +85,13 @@ def plan(
 @campaign_app.command("replay")
 def replay(
     fault_id: Annotated[str, typer.Argument(metavar="ID", help="As the report shows it.")],
+    brisk: Annotated[bool, typer.Option("--brisk", help="Models load at once; see Plan.")] = False,
     as_json: Json = False,
 ) -> None:
     """Do one fault again, exactly, and tell what happened."""
     from hil.campaign.trials.session import replay_session
 
-    raise typer.Exit(replay_session(fault_id, as_json=as_json))
+    raise typer.Exit(replay_session(fault_id, brisk=brisk, as_json=as_json))
 
 
 @campaign_app.command("report")

@@ -15,7 +15,7 @@ from hil.kernel import stream
 FLOAT_AT, FLOAT_BYTES = 16, 8  # of a CPython float: its value follows count and type
 CRASHES = (2, 6)  # after the boot that is cut short first
 CRASH_AFTER_S = (0.2, 3.0)
-MOUNT_C = (34.0, 38.0)  # with the load below, the firmware alone would not hold the die
+MOUNT_C = (40.0, 42.0)  # with the load below, the firmware alone would not hold the die
 LOAD_CORES = (3.6, 4.0)
 HOT_FOR_S = (400.0, 600.0)
 HOLD_EVERY_S = 5.0

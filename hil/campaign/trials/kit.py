@@ -19,7 +19,7 @@ from flight_sw.errors import ProfileError
 from flight_sw.inference.bundle import Guarding, Part, parts_for, parts_of
 from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.job import Protection
-from flight_sw.inference.manifest import WEIGHTS_FILE, Blob, read_manifest
+from flight_sw.inference.manifest import GRAPH_FILE, WEIGHTS_FILE, Blob, read_manifest
 from flight_sw.inference.store import ModelStore
 from flight_sw.inference.tensors import Tensor, pack, unpack
 from flight_sw.inference.worker_messages import MAX_SLOTS
@@ -28,6 +28,7 @@ from flight_sw.radiation.native import crc32c
 from hil import board_files
 from hil.applications.cost import multiply_adds
 from hil.applications.golden import GoldenTwin
+from hil.campaign.trials.layers import layer_names
 from hil.campaign.trials.proofs import KnownProofs
 from hil.campaign.workload import ModelToFly, drawer, model_to_fly
 from hil.emulator.settings import Silicon, power_model, read_profile, thermal_node
@@ -55,6 +56,7 @@ class StackKit:
         regions: by part, the name of its protected region; only parts that the class needs.
         files: by region name, the file with its right bytes.
         blobs: by region name, the tensors in it.
+        layers: by region and tensor, what the user's model calls it.
         source, calibration: the model as it came, and inputs that its guards were made with.
         stored: by part, the folder of its compiled form.
         proofs: what loading them showed.
@@ -71,6 +73,7 @@ class StackKit:
     computing: frozenset[str]
     files: dict[str, Path]
     blobs: dict[str, tuple[Blob, ...]]
+    layers: dict[str, dict[str, str]]
     inputs: tuple[bytes, ...]
     golden: tuple[bytes, ...]
     twin: GoldenTwin
@@ -150,6 +153,10 @@ def _kit(
         computing=frozenset(names[part] for part in wanted),
         files={names[part]: directories[part] / WEIGHTS_FILE for part in staged},
         blobs={name: read_manifest(directories[part]).blobs for part, name in names.items()},
+        layers={
+            name: layer_names(flown.path, directories[part] / GRAPH_FILE)
+            for part, name in names.items()
+        },
         inputs=inputs,
         golden=tuple(twin.answer(one) for one in inputs),
         twin=twin,

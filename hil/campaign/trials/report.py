@@ -9,6 +9,7 @@ from hil.campaign.record import Outcome
 from hil.campaign.trials import plots
 from hil.campaign.trials.plan import SHARD_TRIALS, Cell, Plan, Shard, cells_of
 from hil.campaign.trials.shards import ShardFile
+from hil.campaign.trials.strata import render_strata
 from hil.campaign.trials.table import fault_id, trials_of
 from hil.campaign.trials.trial import Trial
 from hil.faults.classes import CATALOG, Bench
@@ -26,6 +27,7 @@ h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2.2rem}table{border-collapse:
 td,th{padding:.2rem .8rem .2rem 0;text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td:first-child,th:first-child,td.t{text-align:left}tr:nth-child(even) td{background:#f8fafc}
 code{background:#f1f5f9;padding:.1rem .3rem;word-break:break-all;white-space:normal}
+details{margin:.4rem 0}summary{cursor:pointer}
 svg{max-width:100%;height:auto}.bad{color:#b91c1c;font-weight:600}.wide{overflow-x:auto}
 p.note{color:#52606d}
 """
@@ -51,6 +53,7 @@ def render(plan: Plan, found: Mapping[Shard, ShardFile], table: Mapping[str, Any
         f'<p class="note">{_safe(table["holds_for"])}</p>',
         _rates(table),
         _section("Where failures come from", _heat_maps(cells)),
+        _section("By way, region, layer and bit", render_strata(table)),
         _section("How long detection and recovery take", _latencies(cells)),
         _section("Failures", _failures(plan, cells)),
         _section("Void", _void(table)),
@@ -118,7 +121,7 @@ def _failures(plan: Plan, cells: Sequence[tuple[Cell, tuple[Trial, ...]]]) -> st
         f"<td class=t>{_safe(' '.join(filter(None, (trial.region, trial.layer))))}</td>"
         f"<td class=t>{_safe(trial.why)}</td>"
         f"<td class=t><code>vanallen campaign replay {_safe(fault_id(plan, cell, trial.index))}"
-        "</code></td></tr>"
+        f"{_manner(plan)}</code></td></tr>"
         for cell, trials in cells
         for trial in [one for one in trials if one.failed][:100]
     ]
@@ -127,12 +130,16 @@ def _failures(plan: Plan, cells: Sequence[tuple[Cell, tuple[Trial, ...]]]) -> st
         line = fault_id(plan, any_cell, 0) if any_cell else ""
         return (
             "<p>None. Any fault is done again by its number: "
-            f"<code>vanallen campaign replay {_safe(line)}</code></p>"
+            f"<code>vanallen campaign replay {_safe(line)}{_manner(plan)}</code></p>"
         )
     return (
         "<div class=wide><table><tr><th>outcome</th><th>way</th><th>place</th><th>why</th>"
         f"<th>do it again</th></tr>{''.join(rows)}</table></div>"
     )
+
+
+def _manner(plan: Plan) -> str:
+    return " --brisk" if plan.brisk else ""
 
 
 def _void(table: Mapping[str, Any]) -> str:
@@ -155,11 +162,18 @@ def _sampling(plan: Plan, cells: Sequence[tuple[Cell, tuple[Trial, ...]]]) -> st
     lines = "".join(f"<li>{bench.value}: {_safe(BENCHES[bench])}</li>" for bench in benches)
     return (
         f"<p>Plan {plan.digest}, seed {plan.seed}, model {_safe(plan.model)}, board "
-        f"{_safe(plan.board)}, shards of {SHARD_TRIALS}. Each fault draws from a stream of its own, "
-        "named by class and number and not by protection: columns of one table met the same faults.</p>"
+        f"{_safe(plan.board)}, shards of {SHARD_TRIALS}{_how(plan)}. "
+        "Each fault draws from a stream of its own, named by class and number and not by "
+        "protection: columns of one table met the same faults.</p>"
         f"<ul>{lines}</ul><div class=wide><table><tr><th>class</th><th>what</th><th>told by, s</th>"
         f"<th>well by, s</th><th>where the note asks for other limits</th></tr>{rows}</table></div>"
     )
+
+
+def _how(plan: Plan) -> str:
+    """In what it was flown differently from the profile."""
+    batch = f", up to {plan.batch} faults of a class in one flight" if plan.batch > 1 else ""
+    return batch + (", models load in a tenth of a second" if plan.brisk else "")
 
 
 def _section(title: str, body: str) -> str:

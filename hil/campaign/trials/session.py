@@ -56,12 +56,12 @@ def make_engine(name: str, workers: int) -> Engine:
     return RayEngine(workers)
 
 
-def replay_session(fault_id: str, *, as_json: bool) -> int:
+def replay_session(fault_id: str, *, brisk: bool, as_json: bool) -> int:
     """Do one fault again: its shard up to it, because a stack remembers; 1 if it failed."""
     wanted = parse_id(fault_id)
     first = wanted.index - wanted.index % SHARD_TRIALS
     shard = Shard(Cell(wanted.fault, wanted.protection), first, wanted.index - first + 1)
-    with Benches(wanted.model, wanted.board) as benches:
+    with Benches(wanted.model, wanted.board, brisk=brisk) as benches:
         trial = list(benches.run(shard, wanted.seed))[-1]
     figures = {name: getattr(trial, name) for name in trial.__struct_fields__}
     if as_json:

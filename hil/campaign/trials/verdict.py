@@ -218,5 +218,6 @@ def _place(hit: Hit | None, kit: StackKit) -> tuple[str, int]:
     for blob in kit.blobs[name]:
         inside = hit.offset - blob.offset
         if 0 <= inside < blob.length:
-            return blob.name.partition(":packed")[0], inside % 4 * BITS + hit.bit
+            tensor = blob.name.partition(":packed")[0]
+            return kit.layers[name].get(tensor, tensor), inside % 4 * BITS + hit.bit
     return "", hit.bit
