@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hil.campaign.expectation import judge_effect
 from hil.campaign.feeder import Feeder
 from hil.campaign.plan import Population, expected_upsets_per_s, plan
 from hil.campaign.plots import PlantSample
@@ -32,7 +33,6 @@ HOUSEKEEPING_S = 0.25
 CHECK_S = 0.5
 QUIET_S = 0.3
 SAMPLE_PERIOD_S = 0.1
-OPPOSITE = {"throttled": "released", "released": "throttled"}
 
 
 Condition = Callable[[], bool]
@@ -203,9 +203,10 @@ class FlightDirector:
         all_in = self._drain(timeline, feeder, start_s, jobs)
         self._step("all results down", all_in, f"{self._recorder.answered} of {jobs}")
         for expected in timeline.expectations:
-            self._judge_expectation(
-                expected.change.expect, expected.since_s, expected.change.within_s
-            )
+            change = expected.change
+            ok, how = judge_effect(change, expected.since_s, self._recorder.events)
+            hot = "hot " if change.expect == "throttled" else ""
+            self._step(f"{hot}board {change.expect}", ok, how)
         if self._scenario.protection == "none":
             return
         settled = self._confirm(timeline, feeder, start_s)
@@ -244,30 +245,6 @@ class FlightDirector:
         if report is None or not fresh or report.values["board"] != "UP":
             return False
         return report.values["jobs_unconfirmed"] == 0 and report.values["jobs_queued"] == 0
-
-    def _judge_expectation(self, event: str, since_s: float, within_s: float) -> None:
-        seen = [one for one in self._recorder.events if one.name in (event, OPPOSITE.get(event))]
-        before = [one.name for one in seen if one.at_s < since_s]
-        after = [one.at_s - since_s for one in seen if one.at_s >= since_s and one.name == event]
-        is_already = before[-1:] == [event]  # a board that boots slowly is hot before the mission
-        ok = is_already or (bool(after) and min(after) <= within_s)
-        how = f"after {min(after):.1f} s" if after else f"not seen, expected within {within_s:g} s"
-        how = "already before the mission" if is_already else how
-        if not ok and not seen and self._slowed_ahead(since_s, within_s):
-            ok, how = True, "the governor slowed it down ahead of its limit"
-        self._step(f"hot board {event}" if event == "throttled" else f"board {event}", ok, how)
-
-    def _slowed_ahead(self, since_s: float, within_s: float) -> bool:
-        """Whether the clock went down while the die was below the soft limit all the time.
-
-        A look-ahead governor never throttles where slow work meets every deadline; its board is seen to
-        run slower, and never to pass the limit.
-        """
-        profile = self._stack.profile
-        run = [one for one in self._recorder.plant if one.frequency_mhz > 0]
-        soon = [one for one in run if since_s <= one.at_s <= since_s + within_s]
-        slowed = any(one.frequency_mhz < profile.frequency.levels_mhz[-1] for one in soon)
-        return slowed and all(one.temp_c < profile.thermal.soft_limit_c for one in run)
 
     def _note_look(self, damaged: Damage | None) -> None:
         if damaged is None:
