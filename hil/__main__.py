@@ -12,7 +12,7 @@ import typer
 import typer.core
 
 from flight_sw.errors import UserError, VanAllenError
-from hil import archive_command, board_files, places, sequence_command
+from hil import archive_command, board_files, places, sequence_command, simulate_command
 from hil.bench.command import bench
 from hil.board_commands import board_app, shipped_on
 from hil.campaign_command import campaign_app
@@ -52,6 +52,7 @@ app.add_typer(model_app, name="model", rich_help_panel="Bench")
 app.add_typer(dictionary_app, name="dictionary", rich_help_panel="Bench")
 app.command(name="bench", rich_help_panel="Bench")(bench)
 app.command(rich_help_panel="Bench")(soak)
+app.command(rich_help_panel="Fly")(simulate_command.simulate)
 app.command(rich_help_panel="Fly by hand, in three terminals")(sequence_command.sequence)
 app.command(rich_help_panel="Look back")(archive_command.plot)
 app.command(rich_help_panel="Look back")(archive_command.export)
@@ -102,54 +103,6 @@ def run(
     from hil.campaign.run import run_command
 
     raise typer.Exit(run_command(board, scenario, seed, model, input_path, out, as_json))
-
-
-@app.command(rich_help_panel="Fly")
-def simulate(
-    orbit: Annotated[str, typer.Option(help="Shipped orbit, or a .yaml file.")] = "leo-550",
-    days: Annotated[float, typer.Option(help="How long to fly, in days.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same flight, bit for bit.")] = 1,
-    board: Board = "emulated",
-    vehicle: Annotated[str, typer.Option(help="Shipped spacecraft, or a .yaml file.")] = (
-        "cubesat-12u"
-    ),
-    level: Annotated[str, typer.Option(help="Cross-sections: low, nominal or high.")] = "nominal",
-    acceleration: Annotated[float, typer.Option(min=0, help="Of memory hits.")] = 1e5,
-    crash_acceleration: Annotated[float, typer.Option(min=0, help="Of crashes.")] = 10.0,
-    jobs_per_day: Annotated[float, typer.Option(min=0, max=5000)] = 144.0,
-    storm: Annotated[list[str] | None, typer.Option(help="Solar storm, such as S3@6.")] = None,
-    bit_errors: Annotated[
-        float, typer.Option(min=0, max=0.01, help="Bit error rate of the board's line.")
-    ] = 0.0,
-    contact_every: Annotated[
-        float, typer.Option(min=0, help="Minutes between contacts; 0: the ground always listens.")
-    ] = 0.0,
-    contact: Annotated[float, typer.Option(min=1, help="Minutes of one contact.")] = 10.0,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/simulation"),
-    as_json: Json = False,
-) -> None:
-    """Fly days in orbit in seconds: the whole stack in virtual time, with Sun, heat and particles."""
-    from hil.environment.solar_storm import parse_storm
-    from hil.simulation.command import simulate_command
-    from hil.simulation.flight import FlightOptions
-    from hil.simulation.links import Links
-
-    if level not in ("low", "nominal", "high"):
-        raise UserError(f"--level {level}: write low, nominal or high")
-    options = FlightOptions(
-        orbit=orbit,
-        days=days,
-        seed=seed,
-        board=board,
-        vehicle=vehicle,
-        level=level,
-        acceleration=acceleration,
-        device_acceleration=crash_acceleration,
-        jobs_per_day=jobs_per_day,
-        storms=tuple(parse_storm(text) for text in storm or []),
-        links=Links(bit_errors, contact_every * 60, contact * 60),
-    )
-    raise typer.Exit(simulate_command(options, out, as_json=as_json))
 
 
 @app.command(rich_help_panel="Fly by hand, in three terminals")

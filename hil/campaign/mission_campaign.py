@@ -16,10 +16,7 @@ from hil.simulation.flight import FlightOptions, fly, summary
 
 YEAR_DAYS = 365.25
 MANY = 10_000_000  # trials so many that the binomial is Poisson
-PROTECTIONS = (
-    "none",
-    "standard",
-)  # what the board of a flight stages; others cost copies of each model
+PROTECTIONS = ("none", "standard", "high", "vote")
 GOVERNORS = ("look-ahead", "staircase")
 
 
@@ -44,7 +41,9 @@ def fly_missions(plan: MissionPlan, show: Callable[[float], None]) -> dict[str, 
     for number, (protection, governor) in enumerate(cells):
         flown = []
         for flight in range(plan.flights):
-            seed = plan.options.seed + flight  # the same particles in every cell
+            seed = (
+                plan.options.seed + flight
+            )  # the same chance in every cell
             options = replace(plan.options, seed=seed, protection=protection, governor=governor)
             flown.append(summary(fly(options)))
             show((number + (flight + 1) / plan.flights) / len(cells))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hil.environment.flux import FluxGrid, load_grid
+from hil.environment.flux import FluxGrid, SolarPhase, load_grid
 from hil.environment.geodetic import Floats, geodetic
 from hil.environment.orbit import Orbit
 from hil.environment.sun_shadow import lit_share, sun_position_km, sun_zenith_cosine
@@ -29,6 +29,7 @@ class Conditions:
     altitude_km: Floats
     protons: Floats
     shell: Floats
+    solar: SolarPhase = SolarPhase.MIN
 
     @property
     def duration_s(self) -> float:
@@ -40,13 +41,15 @@ class Conditions:
         return min(max(int(elapsed_s / GRID_S), 0), len(self.lit) - 1)
 
 
-def conditions_along(orbit: Orbit, duration_s: float, grid: FluxGrid | None = None) -> Conditions:
+def conditions_along(
+    orbit: Orbit, duration_s: float, solar: SolarPhase = SolarPhase.MIN
+) -> Conditions:
     """Follow an orbit from its epoch for `duration_s`."""
-    grid = grid or load_grid()
+    grid = load_grid(solar)
     times = orbit.epoch_s + np.arange(0.0, duration_s + 2 * GRID_S, GRID_S)
     pieces = [_piece(orbit, grid, times[i : i + CHUNK]) for i in range(0, times.size, CHUNK)]
     columns = [np.concatenate(column) for column in zip(*pieces, strict=True)]
-    return Conditions(orbit.epoch_s, orbit.period_s, *columns)
+    return Conditions(orbit.epoch_s, orbit.period_s, *columns, solar)
 
 
 def _piece(orbit: Orbit, grid: FluxGrid, utc_s: Floats) -> tuple[Floats, ...]:

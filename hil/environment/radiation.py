@@ -126,11 +126,12 @@ class Exposure:
     storms: tuple[SolarStorm, ...] = ()
 
 
-def cosmic_rays(conditions: Conditions, phase: Literal["min", "max"] = "min") -> Floats:
+def cosmic_rays(conditions: Conditions) -> Floats:
     """Galactic protons that reach the orbit, p/cm2/s; Earth's field keeps the slow ones out.
 
     Transmission is a logistic law of the cutoff rigidity 14.9 / L^2.
     """
+    phase = conditions.solar.value[0]
     cutoff_gv = CUTOFF_GV / np.maximum(conditions.shell, 1.0) ** 2
     passing = 1.0 / (1.0 + (cutoff_gv / GCR_MEDIAN_GV[phase]) ** GCR_STEEPNESS)
     return np.asarray(GCR_FREE_CM2_S[phase] * EARTH_SHADOW * passing)

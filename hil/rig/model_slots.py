@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from flight_sw.errors import UserError
+from flight_sw.inference.bundle import Guarding
 from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.manifest import WEIGHTS_FILE
 from flight_sw.inference.store import ModelStore
@@ -33,7 +34,7 @@ def compile_for(profile: Profile, models: Mapping[int, Path], say: Say) -> dict[
     """
     kind = rig_section(profile).emulator
     if kind == "process":
-        return _compile_here(models, say)
+        return compile_here(models, say)
     if kind == "none":
         raise UserError(
             f"board {profile.name} is a real one: start its node, then fly it with `vanallen fly`; "
@@ -56,12 +57,15 @@ def install(folder: Path, compiled: Mapping[int, Path]) -> dict[str, Path]:
     return files
 
 
-def _compile_here(models: Mapping[int, Path], say: Say) -> dict[int, Path]:
+def compile_here(
+    models: Mapping[int, Path], say: Say, guarding: Mapping[int, Guarding] | None = None
+) -> dict[int, Path]:
+    """By slot, the folder of the model compiled for this machine, with its guarded forms if any."""
     cache = model_cache()
     compiled = {}
     for slot, path in models.items():
         before_s = time.monotonic()
-        compiled[slot] = compile_cached(path, cache, crc32c)
+        compiled[slot] = compile_cached(path, cache, crc32c, (guarding or {}).get(slot))
         took_s = time.monotonic() - before_s
         if took_s > SLOW_S:
             say(f"Compiled {path.stem} for this machine in {took_s:.1f} s (kept in {cache})")

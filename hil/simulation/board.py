@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from flight_sw.board_link import messages as m
-from flight_sw.board_models import BoardModel
-from flight_sw.inference.live_files import map_weights, stage
-from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Manifest
+from flight_sw.inference.bundle import Part
+from flight_sw.inference.job import Protection
 from flight_sw.inference.store import ModelStore
 from flight_sw.node import BoardFacts, Node, NodeInputs, Readings
 from flight_sw.profile import Profile
-from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
 from hil.emulator.settings import Work
 from hil.environment.flown_board import FlownBoard
+from hil.simulation.shelf import stage_part, staged_parts
 from hil.simulation.worker import VirtualWorker
 
 BOOT_S = 12.0  # from power to a node that speaks: Linux on a Raspberry Pi, assumed
@@ -27,13 +26,14 @@ WATCHDOG_BOOT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class BoardParts:
-    """What the board is made of."""
+    """What the board is made of; jobs of class `protection` find their parts staged."""
 
     profile: Profile
     work: Work
     models: Path
     memory: Path
     macs: Mapping[int, int]
+    protection: Protection = Protection.STANDARD
 
 
 class PlacelessNode(Node):
@@ -132,18 +132,17 @@ class VirtualBoard:
         self.boots += 1
         live = self._parts.memory / "live"
         shutil.rmtree(live, ignore_errors=True)
-        models = tuple(self._model(slot, live) for slot in self._store.catalogue())
+        models = tuple(
+            stage_part(slot, part, stored, live / f"slot-{slot:02d}-{part.value}")
+            for slot in self._store.catalogue()
+            for part, stored in self._staged_in(slot).items()
+        )
         facts = BoardFacts("virtual", self.boots, int(self._sessions.integers(1, 2**32)))
         self.node = PlacelessNode(self._parts.profile, models, facts)
         self.physics.limit_mhz = float(self._parts.profile.frequency.levels_mhz[-1])
 
-    def _model(self, slot: int, live: Path) -> BoardModel:
-        stored, here = self._store.directory(slot), live / f"slot-{slot:02d}"
-        manifest: Manifest = stage(stored, here)
-        golden = _golden(stored / WEIGHTS_FILE)
-        region = ProtectedRegion(manifest.name, map_weights(here), golden)
-        region.encode()
-        return BoardModel(slot, manifest.name, str(here), manifest.digest.hex(), region)
+    def _staged_in(self, slot: int) -> dict[Part, Path]:
+        return staged_parts(self._store.directory(slot), self._parts.protection)
 
     def _readings(self, now_s: float) -> Readings | None:
         if now_s < self._read_due_s:
@@ -151,12 +150,3 @@ class VirtualBoard:
         self._read_due_s = now_s + self._parts.profile.heartbeat.period_s
         temp_c = round(self.physics.temp_c / SENSOR_STEP_C) * SENSOR_STEP_C
         return Readings(temp_c, round(self.physics.power_w, 2), self.physics.clock_mhz)
-
-
-def _golden(file: Path) -> GoldenReader:
-    weights = file.read_bytes()
-
-    def page_of(page: int) -> bytes:
-        return weights[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
-
-    return page_of

@@ -12,12 +12,10 @@ import msgspec
 
 from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.errors import ProfileError
-from flight_sw.inference.manifest import WEIGHTS_FILE
-from flight_sw.inference.store import ModelStore
+from flight_sw.inference.job import Protection
 from flight_sw.inference.tensors import pack
 from flight_sw.profile import LookAhead, Profile
 from hil import board_files
-from hil.applications.cost import multiply_adds
 from hil.applications.golden import GoldenTwin, same_bits
 from hil.applications.models import SLOT_MODELS, find_model
 from hil.campaign.segments import draw_segment
@@ -25,17 +23,18 @@ from hil.emulator.settings import Silicon, Work, power_model, read_profile, ther
 from hil.environment.camera import take_picture
 from hil.environment.conditions import Conditions, conditions_along
 from hil.environment.flown_board import BoardPhysics, FlownBoard
+from hil.environment.flux import SolarPhase
 from hil.environment.orbit import load_orbit
 from hil.environment.radiation import Exposure, Hit, Level, Radiation, Targets, arrivals
 from hil.environment.solar_storm import SolarStorm
 from hil.environment.vehicle import load_vehicle
 from hil.kernel import poisson_arrivals, stream
 from hil.rig.versions import our_commit
-from hil.shipped_slots import fill_slots
 from hil.simulation.board import BoardParts, VirtualBoard
 from hil.simulation.links import Links
 from hil.simulation.mission import Job, Log, Manner, Mission
 from hil.simulation.pace import Pace
+from hil.simulation.shelf import Shelf, fill
 
 DAY_S = 86_400.0
 LAST_JOB_S = 1200.0  # jobs stop so long before the end, that their answers come down
@@ -60,8 +59,9 @@ class FlightOptions:
     storms: tuple[SolarStorm, ...] = ()
     pace: Pace = field(default_factory=Pace)
     links: Links = field(default_factory=Links)
-    protection: Literal["none", "standard"] = "standard"
+    protection: Literal["none", "standard", "high", "vote"] = "standard"
     governor: Literal["look-ahead", "staircase"] = "look-ahead"
+    solar: Literal["min", "max"] = "min"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,10 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
     profile, silicon = read_profile(board_files.find_board(options.board))
     work, radiation = _needed(silicon, options.board)
     vehicle = load_vehicle(options.vehicle)
+    protection = Protection(options.protection)
     duration_s = options.days * DAY_S
-    conditions = conditions_along(orbit, duration_s)
+    solar = SolarPhase[options.solar.upper()]
+    conditions = conditions_along(orbit, duration_s, solar)
     names = dict(enumerate(SLOT_MODELS, start=1))
     paths = {slot: find_model(name) for slot, name in names.items()}
     table = silicon.heat.firmware_table
@@ -104,16 +106,15 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
     memory = SharedMemory()
     try:
         with tempfile.TemporaryDirectory(prefix="vanallen-sim-") as folder:
-            slots = fill_slots(Path(folder) / "slots", profile)
-            macs = {slot: multiply_adds(path) for slot, path in paths.items()}
+            shelf = fill(Path(folder) / "slots", SLOT_MODELS, protection)
             flown = _governed(options, profile, physics, work)
-            parts = BoardParts(flown, work, slots, memory.directory, macs)
+            parts = BoardParts(flown, work, shelf.folder, memory.directory, shelf.macs, protection)
             sessions = stream(options.seed, "board-session")
             board = VirtualBoard(parts, FlownBoard(physics, vehicle, conditions), sessions)
             manner = Manner(options.pace, options.links)
             mission = Mission(flown, board, options.seed, manner, conditions.start_s)
             mission.protection = options.protection
-            exposure = _exposure(options, radiation, slots)
+            exposure = _exposure(options, radiation, shelf)
             hits = arrivals(exposure, conditions, options.seed)
             mission.plan_hits(hits)
             mission.plan_jobs(jobs)
@@ -134,19 +135,13 @@ def summary(flight: Flight) -> dict[str, Any]:
     equal = {job for job, (_, out) in log.results.items() if same_bits(out, flight.golden[job])}
     due_s = {job.id: job.at_s + job.deadline_s for job in flight.jobs}
     on_time = [job for job in equal if log.results[job][0] <= due_s[job]]
-    landed = [entry for entry in log.landed if not entry.void]
     return {
         "orbit": flight.options.orbit,
         "days": flight.options.days,
         "seed": flight.options.seed,
         "trace_hash": flight.mission.trace_hash,
         "steps": flight.mission.timeline.steps,
-        "hits": {
-            "planned": len(flight.hits),
-            "landed": len(landed),
-            "void": len(log.landed) - len(landed),
-            "by_effect": dict(sorted(Counter(e.hit.effect.value for e in landed).items())),
-        },
+        "hits": _hits(flight),
         "jobs": {
             "submitted": len(flight.jobs),
             "answered": len(log.results),
@@ -155,6 +150,10 @@ def summary(flight: Flight) -> dict[str, Any]:
             "on_time": len(on_time),
             "withdrawn": log.withdrawn,
             "failed": len(log.failed),
+        },
+        "telecommands": {
+            "sent_again": flight.mission.ground.repeated,
+            "given_up": flight.mission.ground.given_up,
         },
         "availability": round(availability(log, duration_s), 5),
         "mode_at_end": log.modes[-1][1] if log.modes else "BOOT",
@@ -168,6 +167,16 @@ def summary(flight: Flight) -> dict[str, Any]:
         "operator_actions": log.operator_actions,
         "heat_lost_j": round(physics.heat.lost_j, 6),
         "declared": list(flight.declared),
+    }
+
+
+def _hits(flight: Flight) -> dict[str, Any]:
+    landed = [entry for entry in flight.log.landed if not entry.void]
+    return {
+        "planned": len(flight.hits),
+        "landed": len(landed),
+        "void": len(flight.log.landed) - len(landed),
+        "by_effect": dict(sorted(Counter(e.hit.effect.value for e in landed).items())),
     }
 
 
@@ -201,7 +210,15 @@ def rerun(options: FlightOptions) -> str:
         "jobs-per-day": _exact(options.jobs_per_day),
     }
     words = [f"--{name} {shlex.quote(value)}" for name, value in given.items()]
+    chosen = {
+        "protection": (options.protection, "standard"),
+        "governor": (options.governor, "look-ahead"),
+        "solar": (options.solar, "min"),
+    }
+    words += [f"--{name} {word}" for name, (word, usual) in chosen.items() if word != usual]
     links = options.links
+    if links.space_bit_error_rate:
+        words.append(f"--space-bit-errors {_exact(links.space_bit_error_rate)}")
     if links.bit_error_rate:
         words.append(f"--bit-errors {_exact(links.bit_error_rate)}")
     if links.has_gaps:
@@ -230,7 +247,7 @@ def _needed(silicon: Silicon, board: str) -> tuple[Work, Radiation]:
 def _governed(
     options: FlightOptions, profile: Profile, physics: BoardPhysics, work: Work
 ) -> Profile:
-    paced = options.pace.stretch(profile)
+    paced = options.links.coded(options.pace.stretch(profile))
     if options.governor == "staircase":
         return msgspec.structs.replace(paced, look_ahead=None)
     return _with_look_ahead(paced, physics, work)
@@ -251,13 +268,10 @@ def _with_look_ahead(profile: Profile, physics: BoardPhysics, work: Work) -> Pro
     return msgspec.structs.replace(profile, look_ahead=believed)
 
 
-def _exposure(options: FlightOptions, radiation: Radiation, slots: Path) -> Exposure:
-    store = ModelStore(slots)
-    files = [store.directory(slot) / WEIGHTS_FILE for slot in store.catalogue()]
-    size = sum(file.stat().st_size for file in files)
+def _exposure(options: FlightOptions, radiation: Radiation, shelf: Shelf) -> Exposure:
     return Exposure(
         radiation,
-        Targets(size * BITS, VOTED_BYTES * BITS),
+        Targets(shelf.staged_bytes * BITS, VOTED_BYTES * BITS),
         options.level,
         options.acceleration,
         options.device_acceleration,
@@ -290,8 +304,12 @@ def _declared(options: FlightOptions, profile: Profile, exposure: Exposure) -> t
     lines = [
         options.pace.declared(profile),
         hits,
-        "trapped protons: AP8 at solar minimum, static, true to about a factor of two",
+        f"trapped protons: AP8 at solar {options.solar}imum, static, true to about a factor of two",
         "durations of inference are modelled from the profile; results are real",
     ]
+    if options.protection != "standard":
+        lines.append(f"every job of protection class {options.protection}")
+    if options.governor != "look-ahead":
+        lines.append(f"the {options.governor} governs alone")
     lines += [f"solar storm {s.name} from hour {s.onset_s / 3600:g}" for s in options.storms]
     return (*lines, *options.links.declared())

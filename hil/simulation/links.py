@@ -1,12 +1,15 @@
 """The links of a simulated flight: bits that flip on the way, and hours in which no ground listens.
 
 In a gap telecommands wait on the ground and telemetry in the payload's stores, from which the operator
-has it sent at the next contact. The uplink is clean: its code mends what a frame survives, and a lost
-telecommand is a matter of the operator's patience, not of the payload.
+has it sent at the next contact. On a noisy space link a telecommand that nobody answers is sent again,
+and what was lost on the way down is had from the stores.
 """
 
 from dataclasses import dataclass
 
+import msgspec
+
+from flight_sw.profile import Profile
 from hil.faults.line import LineNoise
 
 
@@ -19,16 +22,30 @@ class Links:
         contact_every_s: from the start of one contact to that of the next; 0 for a ground that always
             listens.
         contact_s: length of one.
+        space_bit_error_rate: on the space link, both ways.
     """
 
     bit_error_rate: float = 0.0
     contact_every_s: float = 0.0
     contact_s: float = 600.0
+    space_bit_error_rate: float = 0.0
 
     @property
     def noise(self) -> LineNoise:
         """What the line does to bytes."""
         return LineNoise(bit_error_rate=self.bit_error_rate)
+
+    @property
+    def space_noise(self) -> LineNoise:
+        """What the space link does to bytes."""
+        return LineNoise(bit_error_rate=self.space_bit_error_rate)
+
+    def coded(self, profile: Profile) -> Profile:
+        """The profile to fly with: over a noisy space link no payload sends telemetry uncoded."""
+        if not self.space_bit_error_rate or profile.space_link.framing != "ccsds":
+            return profile
+        link = msgspec.structs.replace(profile.space_link, coding="rs")
+        return msgspec.structs.replace(profile, space_link=link)
 
     @property
     def has_gaps(self) -> bool:
@@ -44,6 +61,11 @@ class Links:
         lines = []
         if self.bit_error_rate:
             lines.append(f"the board's line flips one bit in {1 / self.bit_error_rate:.3g}")
+        if self.space_bit_error_rate:
+            lines.append(
+                f"the space link flips one bit in {1 / self.space_bit_error_rate:.3g}; telemetry is "
+                "Reed-Solomon coded where frames are CCSDS, and what is not answered is sent again"
+            )
         if self.has_gaps:
             lines.append(
                 f"a ground listens {self.contact_s / 60:g} min of every "

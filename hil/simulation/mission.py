@@ -5,16 +5,17 @@ its time, so two flights with equal hashes were the same flight.
 """
 
 import hashlib
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from os import getpid
 from typing import Any
 
 from flight_sw.board_watch import SupplyOrder
 from flight_sw.controller import TC_CEILING, TM_CEILING, Boot, Controller, Inputs
 from flight_sw.dictionary.housekeeping import HOUSEKEEPING
-from flight_sw.dictionary.storage_commands import STORES
 from flight_sw.link_profile import link_settings
 from flight_sw.profile import Profile
 from flight_sw.resources.lookahead import Outlook
@@ -28,15 +29,18 @@ from hil.faults.line import pass_through
 from hil.faults.regions import Region
 from hil.kernel import Actor, Timeline, stream
 from hil.simulation.board import VirtualBoard
-from hil.simulation.ground import VirtualGround
+from hil.simulation.ground import ANSWER_S, VirtualGround
 from hil.simulation.links import Links
 from hil.simulation.pace import Pace
+from hil.simulation.retrieval import Retrieval
 
 BITS_PER_BYTE = 10  # start and stop bit
 SUPPLY_PERIOD_S = 10.0
 SAMPLE_S = 60.0
 FORECAST_EVERY_S = 60.0
+LOOK_BACK_S = 900.0  # on a noisy space link, how often what was lost is had from the stores
 OPERATOR_S = 600.0  # how often the operator looks whether the payload is in SAFE
+by_time = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Mission:
         self._profile, self._utc_s = profile, utc_s
         self._pace, self._links = manner.pace, manner.links
         self._chance = stream(seed, "line-noise")
+        self._space_chance = stream(seed, "space-noise")
         self._had_contact_until_s = 0.0
         self._digest = hashlib.sha256()
         self._keys: KeySet = reserved_test_keys()
@@ -123,6 +128,7 @@ class Mission:
         self._controller = Controller(profile, self._keys, Boot(1, "simulated", 0, 0, session))
         settings = link_settings(profile)
         self.ground = VirtualGround(self._keys, settings, profile.spacecraft.apid, self._hear)
+        self._retrieval = Retrieval(self.ground, utc_s)
         self._counters = {TC_CEILING: 0, TM_CEILING: 0}
         self._stored: dict[str, int] = {}
         self._saved: frozenset[str] = frozenset()
@@ -141,6 +147,9 @@ class Mission:
         timeline.call(OPERATOR_S, "operator", self._operate)
         if self._links.has_gaps:
             timeline.call(self._links.contact_s, "contact", self._lose_contact)
+        if self._links.space_bit_error_rate:
+            timeline.call(ANSWER_S, "operator", self._repeat)
+            timeline.call(LOOK_BACK_S, "operator", self._look_back)
         span_s = max(duration_s / 200, 600.0)
         reached_s = 0.0
         while reached_s < duration_s:
@@ -167,7 +176,8 @@ class Mission:
     def _step_controller(self, now: float) -> None:
         board_in, self._to_controller = self._to_controller, b""
         contact = self._links.in_contact(now)
-        uplink = self.ground.take_uplink() if contact else b""
+        self.ground.now_s = now
+        uplink = self._through_space(self.ground.take_uplink()) if contact else b""
         supply_on = current_a = None
         if now >= self._supply_due_s:
             self._supply_due_s = now + SUPPLY_PERIOD_S
@@ -200,8 +210,11 @@ class Mission:
                 partial(self._arrive_at_board, outputs.board),
             )
         if outputs.space and contact:
-            self.ground.receive(outputs.space)
+            self.ground.receive(self._through_space(outputs.space))
         self.timeline.wake(self._brain, wake_at)
+
+    def _through_space(self, data: bytes) -> bytes:
+        return pass_through(data, self._links.space_noise, self._space_chance)
 
     def _forecast(self, now: float) -> Outlook | None:
         if now < self._forecast_due_s or self._profile.look_ahead is None:
@@ -266,6 +279,21 @@ class Mission:
             self.timeline.wake(self._brain, now)
         self.timeline.call(now + OPERATOR_S, "operator", self._operate)
 
+    def _repeat(self, now: float) -> None:
+        """Send again what was lost on the way up."""
+        self.ground.now_s = now
+        if self._links.in_contact(now):
+            again, asked = self.ground.repeat(), self._retrieval.nudge(now)
+            if again or asked:
+                self.timeline.wake(self._brain, now)
+        self.timeline.call(now + ANSWER_S, "operator", self._repeat)
+
+    def _look_back(self, now: float) -> None:
+        """Have the stores of the time since the last look sent, for what was lost on the way down."""
+        if self._links.in_contact(now):
+            self._look_at_stores(max(0.0, now - 2 * LOOK_BACK_S), now)
+        self.timeline.call(now + LOOK_BACK_S, "operator", self._look_back)
+
     def _lose_contact(self, now: float) -> None:
         self._had_contact_until_s = now
         gap_s = self._links.contact_every_s - self._links.contact_s
@@ -273,13 +301,16 @@ class Mission:
 
     def _meet(self, now: float) -> None:
         """A contact begins: first what the stores kept since the last one."""
-        since, until = self._utc_s + self._had_contact_until_s, self._utc_s + now
-        for store in STORES:
-            self.ground.send("retrieve-store", store=store, since=since, until=until)
-        self.timeline.wake(self._brain, now)
+        self._look_at_stores(self._had_contact_until_s, now)
         self.timeline.call(now + self._links.contact_s, "contact", self._lose_contact)
 
+    def _look_at_stores(self, since_s: float, now: float) -> None:
+        self.ground.now_s = now
+        self._retrieval.ask(since_s, now)
+        self.timeline.wake(self._brain, now)
+
     def _submit(self, job: Job, now: float) -> None:
+        self.ground.now_s = now
         self.ground.send(
             "submit-job",
             job=job.id,
@@ -343,9 +374,14 @@ class Mission:
     def _hear(self, name: str, values: Any) -> None:
         now, log = self.timeline.now_s, self.log
         if name.startswith("event:"):
-            log.events.append((now, name[6:], values["says"]))
+            at_s = float(values["stamped_s"]) - self._utc_s  # it may have waited in a store
+            insort(log.events, (at_s, name[6:], values["says"]), key=by_time)
             if name == "event:mode-changed":
-                log.modes.append((now, values["after"]))
+                insort(log.modes, (at_s, values["after"]), key=by_time)
+            elif name == "event:retrieval-done" and self._retrieval.heard_end(
+                values["store"], at_s, now
+            ):
+                self.timeline.wake(self._brain, now)
         elif name == "housekeeping:1":
             log.housekeeping.append((now, dict(values)))
         elif name == "result":

@@ -55,6 +55,7 @@ ORDER: tuple[frozenset[str], ...] = (
             "hil.bench",
             "hil.board_commands",
             "hil.campaign_command",
+            "hil.simulate_command",
             "hil.soak_command",
             "hil.doctor",
             "hil.model_command",

@@ -7,20 +7,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from flight_sw.board_models import BoardModel, region_name
-from flight_sw.inference.bundle import Part, parts_of
-from flight_sw.inference.live_files import map_weights, stage
-from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, read_manifest
+from flight_sw.board_models import BoardModel
+from flight_sw.inference.bundle import parts_of
+from flight_sw.inference.manifest import read_manifest
 from flight_sw.inference.worker import Worker
 from flight_sw.node import BoardFacts, NodeInputs, NodeOutputs, Readings
 from flight_sw.profile import Profile
-from flight_sw.radiation.protected import GoldenReader, ProtectedRegion
 from hil.campaign.trials.kit import SLOT, StackKit
 from hil.simulation.board import PlacelessNode, VirtualBoard
+from hil.simulation.shelf import stage_part
 from hil.simulation.worker import VirtualWorker
 
 BOOT_S = 2.0  # of the emulated board; the profile waits 5 s
@@ -105,20 +103,13 @@ class TrialBoard(VirtualBoard):
         shutil.rmtree(self._live, ignore_errors=True)
         stored = self._store.directory(SLOT)
         directories = parts_of(stored, read_manifest(stored))
-        self.models = tuple(self._stage(part, directories[part]) for part in self._kit.staged)
+        self.models = tuple(
+            stage_part(SLOT, part, directories[part], self._live / part.value)
+            for part in self._kit.staged
+        )
         facts = BoardFacts("virtual", self.boots, int(self._sessions.integers(1, 2**32)))
         self.node = FedNode(self._parts.profile, self.models, facts)
         self.physics.limit_mhz = float(self._parts.profile.frequency.levels_mhz[-1])
-
-    def _stage(self, part: Part, stored: Path) -> BoardModel:
-        here = self._live / part.value
-        manifest = stage(stored, here)
-        name = region_name(manifest.name, part)
-        region = ProtectedRegion(name, map_weights(here), _golden(stored))
-        region.encode()
-        live = tuple((blob.offset, blob.length) for blob in manifest.computing_blobs)
-        digest = manifest.digest.hex()
-        return BoardModel(SLOT, manifest.name, str(here), digest, region, part, live)
 
     def _readings(self, now_s: float) -> Readings | None:
         readings = super()._readings(now_s)
@@ -127,8 +118,3 @@ class TrialBoard(VirtualBoard):
         if readings is None or self.sensor is None:
             return readings
         return replace(readings, temp_c=self.sensor(now_s, readings.temp_c))
-
-
-def _golden(stored: Path) -> GoldenReader:
-    weights = (stored / WEIGHTS_FILE).read_bytes()
-    return lambda page: weights[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]

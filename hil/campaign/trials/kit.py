@@ -5,7 +5,7 @@ than a hundred faults.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from flight_sw.board_models import region_name
 from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.errors import ProfileError
-from flight_sw.inference.bundle import Guarding, Part, parts_for, parts_of
+from flight_sw.inference.bundle import Part, parts_for, parts_of
 from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.job import Protection
 from flight_sw.inference.manifest import GRAPH_FILE, WEIGHTS_FILE, Blob, read_manifest
@@ -28,22 +28,20 @@ from flight_sw.radiation.native import crc32c
 from hil import board_files
 from hil.applications.cost import multiply_adds
 from hil.applications.golden import GoldenTwin
+from hil.campaign.guards import CALIBRATION, draw_inputs, guarding_for
 from hil.campaign.trials.layers import layer_names
 from hil.campaign.trials.proofs import KnownProofs
-from hil.campaign.workload import ModelToFly, drawer, model_to_fly
+from hil.campaign.workload import ModelToFly, model_to_fly
 from hil.emulator.settings import Silicon, power_model, read_profile, thermal_node
 from hil.environment.conditions import Conditions, conditions_along
 from hil.environment.flown_board import BoardPhysics, FlownBoard
 from hil.environment.orbit import load_orbit
 from hil.environment.vehicle import Vehicle, load_vehicle
-from hil.kernel import stream
 from hil.places import model_cache
 from hil.simulation.board import BoardParts
 
 SLOT = 1
 INPUTS = 12  # different jobs; more would only cost golden answers
-CALIBRATION = INPUTS  # a range that an unharmed run leaves would look like a fault
-INPUT_SEED = 20_260_101  # inputs are the same in every campaign, faults are not
 BRISK_LOAD_S = 0.1
 ORBIT, VEHICLE, ORBIT_S = "leo-550", "cubesat-12u", 4000.0
 
@@ -166,17 +164,6 @@ def _kit(
         stored={part: directories[part] for part in staged},
         proofs=KnownProofs(),
     )
-
-
-def guarding_for(model: str) -> Guarding:
-    """All forms of the model: ranges and checksums calibrated on its own inputs, and three copies."""
-    return Guarding(tuple(draw_inputs(model, CALIBRATION)), is_voted=True)
-
-
-def draw_inputs(model: str, count: int) -> Sequence[list[Tensor]]:
-    """The model's inputs: scenes and segments for our own models, else plain chance."""
-    draw, chance = drawer(model_to_fly(SLOT, model)), stream(INPUT_SEED, "inputs")
-    return [list(draw(chance)) for _ in range(count)]
 
 
 def _macs(model: Path) -> dict[int, int]:

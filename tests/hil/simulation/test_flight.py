@@ -1,11 +1,16 @@
 """The whole stack in virtual time: deterministic, honest about faults, and cheap when quiet."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from flight_sw.errors import UserError
-from hil.environment.radiation import Effect
+from flight_sw.inference.bundle import Guarding
+from hil.environment.conditions import conditions_along
+from hil.environment.flux import SolarPhase
+from hil.environment.orbit import load_orbit
+from hil.environment.radiation import Effect, particle_flux
 from hil.simulation.command import simulate_command
 from hil.simulation.flight import FlightOptions, availability, fly, rerun, summary
 from hil.simulation.mission import Log
@@ -53,6 +58,38 @@ def test_without_scrub_wrong_answers_are_seen() -> None:
     flight = fly(unscrubbed)
     figures = summary(flight)
     assert figures["jobs"]["wrong"] + figures["jobs"]["withdrawn"] > 0
+
+
+@pytest.mark.parametrize("protection", ["standard", "high", "vote"])
+def test_every_guarded_class_flies_and_no_answer_is_wrong(protection) -> None:
+    """Its parts are staged, hit and mended; without any, wrong answers are seen."""
+    dense = FlightOptions(
+        days=0.03, seed=5, jobs_per_day=2400, acceleration=4e7, protection=protection
+    )
+    figures = summary(fly(dense))
+    assert figures["jobs"]["answered"] > 0.8 * figures["jobs"]["submitted"] > 10
+    assert figures["jobs"]["wrong"] == 0
+    assert figures["hits"]["landed"] > 5
+    if protection == "standard":
+        bare = summary(fly(replace(dense, protection="none", acceleration=4e8)))
+        assert bare["jobs"]["wrong"] > 0
+
+
+def test_a_class_that_a_model_cannot_keep_is_refused(tmp_path, monkeypatch) -> None:
+    """Before the flight, in one line with the model's name."""
+    monkeypatch.setattr("hil.simulation.shelf.guarding_for", lambda _: Guarding())
+    with pytest.raises(UserError, match="hotspot: offers no protection class vote"):
+        fly(FlightOptions(days=0.01, protection="vote"))
+
+
+def test_solar_maximum_has_fewer_trapped_protons_and_cosmic_rays() -> None:
+    """The other model and its field's own epoch; the report says which was flown."""
+    orbit = load_orbit("leo-550")[1]
+    quiet, active = (conditions_along(orbit, 86_400.0, phase) for phase in SolarPhase)
+    assert 0.5 < active.protons.mean() / quiet.protons.mean() < 0.85
+    assert particle_flux(active).min() < 0.75 * particle_flux(quiet).min()
+    flown = fly(FlightOptions(days=0.02, jobs_per_day=0, solar="max"))
+    assert any("AP8 at solar maximum" in line for line in flown.declared)
 
 
 def test_books_close_and_the_report_stands_alone(busy) -> None:

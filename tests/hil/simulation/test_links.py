@@ -5,6 +5,7 @@ import shlex
 import pytest
 from typer.testing import CliRunner
 
+from flight_sw.dictionary.storage_commands import STORES
 from hil.__main__ import app
 from hil.simulation.flight import FlightOptions, fly, rerun, summary
 from hil.simulation.links import Links
@@ -32,7 +33,7 @@ def test_what_came_about_in_a_gap_comes_down_at_the_next_contact() -> None:
     assert summary(flight)["mode_at_end"] == "NOMINAL"
 
 
-@pytest.mark.parametrize("links", [Links(), Links(1e-5, 5700.0, 600.0)])
+@pytest.mark.parametrize("links", [Links(), Links(1e-5, 5700.0, 600.0, 1e-6)])
 def test_the_line_that_flies_it_again_says_links_and_commit(links, monkeypatch) -> None:
     """Read back by the command line it gives the same options; the commit follows as a comment."""
     monkeypatch.setattr("hil.simulation.flight.our_commit", lambda: "abc123")
@@ -47,3 +48,35 @@ def test_the_line_that_flies_it_again_says_links_and_commit(links, monkeypatch) 
     done = CliRunner().invoke(app, shlex.split(line, comments=True)[1:])
     assert done.exit_code == 0, done.output
     assert flown == [options]
+
+
+def test_a_noisy_space_link_costs_repeats_and_no_answer() -> None:
+    """One bit in ten thousand flips both ways: telecommands are sent again and every answer comes."""
+    links = Links(space_bit_error_rate=1e-4)
+    options = FlightOptions(days=0.04, seed=3, jobs_per_day=1200, links=links)
+    figures = summary(fly(options))
+    assert figures["jobs"]["answered"] == figures["jobs"]["submitted"] > 20
+    assert figures["jobs"]["wrong"] == 0
+    assert figures["telecommands"]["sent_again"] > 0
+    assert figures["telecommands"]["given_up"] == 0
+    assert any("the space link flips one bit in 1e+04" in line for line in figures["declared"])
+
+
+def test_a_link_too_noisy_to_use_is_told_and_not_hidden() -> None:
+    """Where pictures no longer come through, jobs stay unanswered, and the summary says so."""
+    links = Links(space_bit_error_rate=6e-4)
+    figures = summary(fly(FlightOptions(days=0.03, seed=3, jobs_per_day=600, links=links)))
+    assert figures["jobs"]["answered"] < figures["jobs"]["submitted"]
+    assert figures["telecommands"]["given_up"] > 0
+    assert figures["jobs"]["wrong"] == 0
+
+
+def test_events_of_a_gap_come_down_too_at_the_time_they_happened() -> None:
+    """Stores are sent one after another: asked for at once, all but the first would be refused."""
+    gaps = Links(contact_every_s=1200.0, contact_s=240.0)
+    flight = fly(FlightOptions(days=0.05, seed=4, jobs_per_day=300, links=gaps))
+    times = [at_s for at_s, _, _ in flight.log.events]
+    assert times == sorted(times)
+    ends = [says for _, name, says in flight.log.events if name == "retrieval-done"]
+    assert all(any(store in says for says in ends) for store in STORES), ends
+    assert len(flight.log.housekeeping) > 0.8 * flight.options.days * 86_400 / 120
