@@ -41,9 +41,7 @@ def fly_missions(plan: MissionPlan, show: Callable[[float], None]) -> dict[str, 
     for number, (protection, governor) in enumerate(cells):
         flown = []
         for flight in range(plan.flights):
-            seed = (
-                plan.options.seed + flight
-            )  # the same chance in every cell
+            seed = plan.options.seed + flight  # the same chance in every cell
             options = replace(plan.options, seed=seed, protection=protection, governor=governor)
             flown.append(summary(fly(options)))
             show((number + (flight + 1) / plan.flights) / len(cells))
