@@ -6,7 +6,7 @@ commanding up; whatever finds no room is answered BUSY, and a step does a bounde
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from flight_sw.dictionary.command import Command
@@ -39,9 +39,14 @@ class Moment:
 
 
 class Commanding:
-    """Queues, checks and handlers; `add` brings in the services."""
+    """Queues, checks and handlers; `add` brings in the services.
 
-    def __init__(self) -> None:
+    Args:
+        on_fault: hears which telecommand's handler raised what.
+    """
+
+    def __init__(self, on_fault: Callable[[str, str], None]) -> None:
+        self._on_fault = on_fault
         self.verification = VerificationService()
         self.refusals = Refusals()
         self.held: frozenset[int] = frozenset()  # services that the boot-loop guard left out
@@ -136,7 +141,11 @@ class Commanding:
 
     def _call(self, command: Command, arguments: dict[str, Value], moment: Moment) -> Outcome:
         call = Call(arguments, moment.now, moment.clock_s, moment.mode)
-        return self._handlers[command.name](call)
+        try:
+            return self._handlers[command.name](call)
+        except Exception as error:  # noqa: BLE001  no telecommand may end the payload: refused, counted, told
+            self._on_fault(command.name, type(error).__name__)
+            return Reason.HANDLER_FAILED
 
     def _reject(self, telecommand: Telecommand, reason: Reason, now: float) -> list[Report]:
         reports = self.verification.on_rejected(telecommand.request_id, reason)

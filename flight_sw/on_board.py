@@ -116,7 +116,7 @@ class OnBoard:
         self.jobs = JobFlow()
         self.updates = ModelUpdates(self.files.content_of, self.orders)
         self.functions.models = self.jobs.models
-        self.commanding = Commanding()
+        self.commanding = Commanding(self._handler_failed)
         self.commanding.add(self._services())
         self.keeper = Keeper(self._kept())
         self.plan = BootPlan.FULL
@@ -316,6 +316,9 @@ class OnBoard:
             )
             self.events.put(event)
         return outcome
+
+    def _handler_failed(self, name: str, error: str) -> None:
+        self.events.put(happening("handler-failed", name=name, error=error))
 
     def _dispatch(self, service: int, subtype: int, data: bytes, call: Call) -> Outcome:
         whole = Telecommand(0, 0, service, subtype, data)

@@ -369,6 +369,12 @@ EVENTS: tuple[EventDefinition, ...] = (
         "The board's firmware limits it: {why}",
         (_text("why"),),
     ),
+    EventDefinition(
+        "handler-failed",
+        Severity.HIGH,
+        "Telecommand {name} raised {error}: a defect, please report it",
+        (_text("name"), _text("error")),
+    ),
 )
 
 EVENT_NAMES: tuple[str, ...] = tuple(event.name for event in EVENTS)

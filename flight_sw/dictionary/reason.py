@@ -46,3 +46,4 @@ class Reason(Enum):
     STORAGE_FAILED = 37
     INTERRUPTED = 38
     EMPTY = 39  # nothing was given
+    HANDLER_FAILED = 40  # a fault of ours, told by the event of the same name

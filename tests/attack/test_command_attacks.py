@@ -18,6 +18,7 @@ from flight_sw.dictionary.stored import Step, pack_steps
 from flight_sw.dictionary.telecommands import arming
 from flight_sw.inference import worker_messages as w
 from flight_sw.link_profile import file_apid
+from flight_sw.services.calls import Call, Handler, Outcome
 from flight_sw.services.cfdp_service import GROUND_ENTITY, payload_entity
 from flight_sw.services.st09_time import SET_S_MAX
 from flight_sw.space_link.packet import BarePacket
@@ -299,6 +300,35 @@ def test_a30_an_action_that_raises_its_own_event() -> None:
     assert 2 <= payload.events.count("action-run") <= 2 * 12
     payload.send("disable-actions")
     payload.run(2.0)
+    payload.serves()
+
+
+def recursing(call: Call) -> Outcome:
+    return recursing(call)
+
+
+def raising(call: Call) -> Outcome:
+    raise LookupError(call.arguments)
+
+
+@pytest.mark.parametrize("handler", [raising, recursing])
+def test_a30_a_handler_that_raises_or_recurses(handler: Handler) -> None:
+    """HANDLER_FAILED and an event with what was raised; the watchdog is fed and reports are in time."""
+    payload = Attacked()
+    payload.fly()
+    payload.endures_defects = True
+    payload.controller._services.commanding._handlers["scrub-now"] = handler
+    payload.run(2.0)
+    before, state = payload.counts(), payload.digest(link=False)
+    for _ in range(5):
+        payload.send("scrub-now")
+        payload.housekeeping.clear()
+        payload.run(1.0)
+        assert 1 in payload.housekeeping
+    assert payload.counts() - before == Counter(refused_handler_failed=5)
+    assert payload.digest(link=False) == state
+    assert payload.events.count("handler-failed") == 5
+    assert payload.boots == 1
     payload.serves()
 
 

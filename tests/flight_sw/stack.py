@@ -153,6 +153,7 @@ class Stack:
         self.boots = 0
         self.supply: list[SupplyOrder] = []
         self.events: list[str] = []
+        self.endures_defects = False
         self.sentences: list[str] = []
         self.reports: list[tuple[str, dict]] = []
         self.housekeeping: dict[int, dict] = {}
@@ -189,6 +190,8 @@ class Stack:
             pending_ceilings=self._ceilings(ring.pending) if ring.pending else (0, 0),
         )
         self.controller = Controller(self.profile, self.keys, boot)
+        # A handler that raises is told and survived in flight; a test is to see it.
+        self.controller._services.commanding._on_fault = self._on_defect
         self._stored: dict[str, int] = {}
         self._saved: frozenset[str] = frozenset()
 
@@ -343,6 +346,11 @@ class Stack:
         self._store(self.receiver.security)
         for _, packet in self.receiver.feed(data):
             self._take(Telemetry.unpack(packet))
+
+    def _on_defect(self, name: str, error: str) -> None:
+        if not self.endures_defects:
+            raise  # noqa: PLE0704  called where it is handled
+        self.controller._services._handler_failed(name, error)
 
     def _take(self, packet: Telemetry) -> None:
         if packet.service == 5 and packet.subtype <= 4:

@@ -13,6 +13,7 @@ import numpy as np
 
 from flight_sw.controller import Controller
 from flight_sw.errors import VanAllenError
+from flight_sw.on_board import OnBoard
 from hil.environment.solar_storm import S_SCALE, SolarStorm
 from hil.kernel import stream
 from hil.simulation.flight import FlightOptions, fly, rerun, summary
@@ -28,6 +29,7 @@ class StepClock:
         self.worst_s = 0.0
         self.steps = self.overruns = 0
         self._step = Controller.step
+        self._handler_failed = OnBoard._handler_failed
 
     def __enter__(self) -> Self:
         step, clock = self._step, self
@@ -40,16 +42,23 @@ class StepClock:
                 clock.note(time.thread_time() - started_s)
 
         Controller.step = timed
+        OnBoard._handler_failed = _raise_again
         return self
 
     def __exit__(self, *_: object) -> None:
         Controller.step = self._step
+        OnBoard._handler_failed = self._handler_failed
 
     def note(self, spent_s: float) -> None:
         """One step took so long."""
         self.steps += 1
         self.overruns += spent_s > TICK_S
         self.worst_s = max(self.worst_s, spent_s)
+
+
+def _raise_again(*_: object) -> None:
+    """In flight a defect of a handler is told and survived; here it ends the flight."""
+    raise  # noqa: PLE0704  called where it is handled
 
 
 def drawn(seed: int, days: float) -> FlightOptions:

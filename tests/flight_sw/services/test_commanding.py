@@ -16,6 +16,10 @@ class Everything:
 
     def __init__(self):
         self.ran = []
+        self.faults = []
+
+    def fail(self, name, error):
+        self.faults.append((name, error))
 
     def handlers(self):
         names = [command.name for command in COMMANDS if command.name != "arm"]
@@ -29,7 +33,7 @@ def service():
 
 @pytest.fixture
 def commanding(service):
-    commanding = Commanding()
+    commanding = Commanding(service.fail)
     commanding.add([service])
     return commanding
 
@@ -139,10 +143,27 @@ def test_wrong_mode_and_bad_argument_reach_no_handler(commanding, service):
     assert service.ran == []
 
 
+@pytest.mark.parametrize("error", [KeyError("x"), RecursionError(), MemoryError()])
+def test_a_handler_that_raises_is_a_failure_like_any_other(commanding, service, error):
+    """Accepted, failed with HANDLER_FAILED, told with the name of what was raised; the next one runs."""
+
+    def broken(call):
+        raise error
+
+    works, commanding._handlers["ping"] = commanding._handlers["ping"], broken
+    reports = commanding.carry_out(packet("ping"), at())
+    assert [r.subtype for r in reports] == [1, 8]
+    assert reason_of(reports) is Reason.HANDLER_FAILED
+    assert commanding.refusals.values()["refused_handler_failed"] == 1
+    assert service.faults == [("ping", type(error).__name__)]
+    commanding._handlers["ping"] = works
+    assert commanding.carry_out(packet("ping"), at())[-1].subtype == 7
+
+
 def test_telecommand_without_handler_is_found_at_start():
     """A declaration without a handler, or a handler without a declaration, stops the start."""
     with pytest.raises(ValueError, match="differ"):
-        Commanding().add([])
-    commanding = Commanding()
+        Commanding(print).add([])
+    commanding = Commanding(print)
     with pytest.raises(ValueError, match="two handlers"):
         commanding.add([Everything(), Everything()])
