@@ -154,10 +154,12 @@ class ModelShelf:
         """Folders of what the slot holds; none if it is empty.
 
         Raises:
-            LoadError: it is filled, and its manifest cannot be read.
+            LoadError: it is filled, and its manifest cannot be read, or it leads elsewhere.
         """
         if slot not in self._store.filled():
             return {}
+        if self._store.leads_out(slot):
+            raise LoadError(LoadFailure.FILES, f"slot {slot} leads out of the store")
         folder = self._store.directory(slot)
         try:
             return parts_of(folder, read_manifest(folder))

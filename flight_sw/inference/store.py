@@ -66,7 +66,7 @@ class ModelStore:
         link = self.directory(slot)
         if self.on_trial(slot):
             raise ModelError(f"slot {slot}: a model is on trial; confirm it or roll it back first")
-        before = link.readlink().name if link.is_symlink() else ""
+        before = link.readlink().name if link.is_symlink() and not self.leads_out(slot) else ""
         self._root.mkdir(parents=True, exist_ok=True)
         self._trial(slot).symlink_to(before or _EMPTY)
         try:
@@ -139,10 +139,20 @@ class ModelStore:
         slots = range(1, MAX_SLOTS + 1)
         return tuple(slot for slot in slots if self.directory(slot).is_symlink())
 
+    def leads_out(self, slot: int) -> bool:
+        """Whether somebody has linked a slot to what we did not put there; no model is taken from it."""
+        link = self.directory(slot)
+        if not link.is_symlink():
+            return False
+        target = link.readlink()
+        return target != Path(target.name) or not target.name.startswith(_CONTENT)
+
     def catalogue(self) -> dict[int, Manifest]:
-        """Manifest per filled slot; a slot with an unreadable manifest counts as empty."""
+        """Manifest per filled slot; a slot that is unreadable or leads elsewhere counts as empty."""
         found = {}
         for slot in range(1, MAX_SLOTS + 1):
+            if self.leads_out(slot):
+                continue
             try:
                 found[slot] = read_manifest(self.directory(slot))
             except ModelError:

@@ -76,6 +76,29 @@ def test_a21_hostile_content(
     assert flying.answer(2) == before
 
 
+@pytest.mark.parametrize("way", ["install", "install_on_trial", "remove"])
+def test_a20_a_slot_that_leads_out_of_the_store(
+    way: str, versions: tuple[Path, Path, bytes], tmp_path: Path
+) -> None:
+    """A slot linked to a folder elsewhere holds no model, and no work on it touches that folder."""
+    outside, store = tmp_path / "outside", ModelStore(tmp_path / "models")
+    ModelStore(tmp_path / "other").install(versions[0], 1)
+    outside.symlink_to((tmp_path / "other" / "slot-01").resolve())
+    before = {path: path.read_bytes() for path in sorted(outside.resolve().rglob("*.*"))}
+    store.install(versions[0], 2)
+    store.directory(1).symlink_to(outside)
+    assert before
+    assert set(store.catalogue()) == {2}
+    if way == "remove":
+        store.remove(1)
+    else:
+        getattr(store, way)(versions[0], 1)
+        assert store.directory(1).resolve().parent == store.directory(2).resolve().parent
+        store.roll_back(1)
+    assert {path: path.read_bytes() for path in sorted(outside.resolve().rglob("*.*"))} == before
+    assert set(store.catalogue()) == ({1, 2} if way == "install" else {2})
+
+
 def test_a21_sent_under_a_key_that_is_no_longer_in_force() -> None:
     """An upload recorded under the old key is SPI, frame by frame, once the keys have changed."""
     link = Change()

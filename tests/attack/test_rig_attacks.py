@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from flight_sw.board_link import messages as m
+from flight_sw.board_link.channel import Channel
 from flight_sw.dictionary.events import BY_NAME
 from flight_sw.dictionary.field import TEXT_BYTES_MAX, Field, Kind, encode
 from flight_sw.errors import LinkLost, UserError
@@ -149,6 +151,34 @@ def test_a28_a_hostile_board_costs_the_rig_a_timeout(stream: bytes) -> None:
         stop.set()
         shouting.join()
         terminal.close()
+
+
+def said(channel: Channel, heard: bytes, now: float) -> tuple[list[m.Message], bytes]:
+    """What a channel makes of these bytes, and what it answers."""
+    items = [item for item in channel.receive(heard, now) if isinstance(item, bytes)]
+    return [m.decode_for_controller(item) for item in items], channel.transmit(now, 16_384)
+
+
+def test_a29_a_device_that_says_again_what_the_right_board_once_said() -> None:
+    """Each start draws a session number, and nobody is believed who does not answer to it.
+
+    So a second device of the same name, with a recording of the right board, its serial number and its
+    heartbeats, is never taken for it.
+    """
+    board, rig = Channel(901, 921_600), Channel(501, 921_600)
+    board.send(m.encode(m.Identity("emulated", "10000000abcdef01", 3, 4)))
+    recording, to_board, heard = [], b"", []
+    for tick in range(6):
+        board.receive(to_board, tick)
+        recording.append(board.transmit(tick, 16_384))
+        found, to_board = said(rig, recording[-1], tick)
+        heard += found
+    assert [type(one) for one in heard] == [m.Identity]
+    for session in (502, 503):
+        later = Channel(session, 921_600)
+        for tick, piece in enumerate(recording * 20):
+            assert said(later, piece, tick)[0] == []
+        assert not later.connected
 
 
 INVENTORY = """

@@ -10,10 +10,12 @@ from tests.mutation.mutants import mutants_of
 
 
 @pytest.mark.long
+@pytest.mark.figure("F8")
 @pytest.mark.parametrize("name", domains.DOMAINS)
-def test_nine_mutants_in_ten_are_killed_and_the_rest_is_explained(name):
+def test_nine_mutants_in_ten_are_killed_and_the_rest_is_explained(name, figure):
     """At least 90 % are noticed by a test; each survivor stands in survivors.txt with its reason."""
     result = domains.run(name)
+    figure("F8.mutation_percent", 100 * result.killed_share)
     assert result.killed_share >= domains.GOAL, result
     assert not result.unexplained, "\n".join(result.unexplained)
 
