@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hil.applications.golden import same_bits
 from hil.environment.conditions import GRID_S
 from hil.environment.flux import load_grid
 from hil.simulation.flight import DAY_S, Flight, passed, rerun, summary
@@ -50,7 +51,7 @@ def render(flight: Flight) -> str:
 <table>{rows}</table>
 <h2>Declared</h2><ul>{declared}</ul>
 <h2>Where upsets came</h2>{_map(flight)}
-<h2>Heat, power, charge, modes</h2>{_series(flight)}
+<h2>Heat, power, charge, jobs, modes</h2>{_series(flight)}
 <h2>Events ({min(count, EVENTS_SHOWN)} of {count})</h2><table>{events}</table></html>
 """
 
@@ -59,11 +60,19 @@ def _rows(figures: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for name, value in figures.items():
         if isinstance(value, dict):
-            shown = ", ".join(f"{key} {item}" for key, item in value.items())
-            rows.append((name, shown))
+            rows.append((name.replace("_", " "), _in_words(value)))
         elif name != "declared":
             rows.append((name.replace("_", " "), str(value)))
     return rows
+
+
+def _in_words(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} ({_in_words(value)})"
+        if isinstance(value, dict)
+        else f"{name.replace('_', ' ')} {value}"
+        for name, value in values.items()
+    )
 
 
 def _map(flight: Flight) -> str:
@@ -76,7 +85,7 @@ def _map(flight: Flight) -> str:
     height = float(conditions.altitude_km.mean())
     grid = np.meshgrid(latitude, longitude, indexing="ij")
     north, east = grid
-    flux = load_grid().flux(north, east, height, conditions.start_s)
+    flux = load_grid(conditions.solar).flux(north, east, height, conditions.start_s)
     levels = [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5]
     shades = axis.contourf(
         longitude, latitude, np.log10(1 + flux), levels=levels, cmap="YlOrRd", alpha=0.75
@@ -112,8 +121,9 @@ def _map(flight: Flight) -> str:
 def _series(flight: Flight) -> str:
     samples = np.array(flight.log.samples)
     hours = samples[:, 0] / 3600
-    figure = new_figure(9.6, 8.0)
-    heat, power, charge, modes = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2, 2, 1])
+    figure = new_figure(9.6, 9.6)
+    ratios = [3, 2, 2, 2, 1]
+    heat, power, charge, jobs, modes = figure.subplots(5, 1, sharex=True, height_ratios=ratios)
     heat.plot(hours, samples[:, 1], color=HOT, lw=1.1, label="die")
     heat.plot(hours, samples[:, 2], color=FAINT, lw=1.0, label="mount")
     heat.axhline(flight.profile.thermal.soft_limit_c, color=HOT, lw=0.7, ls="--")
@@ -125,9 +135,10 @@ def _series(flight: Flight) -> str:
     cut = flight.mission.board.physics.vehicle.energy.cut_charge
     charge.axhline(100 * cut, color=HOT, lw=0.7, ls="--")
     charge.set_ylabel("battery, %")
+    _jobs(jobs, flight)
     lit = flight.conditions.lit
     dark_h = np.arange(lit.size) * GRID_S / 3600
-    for axis in (heat, power, charge):
+    for axis in (heat, power, charge, jobs):
         axis.fill_between(
             dark_h, 0, 1, where=lit < 0.5, transform=axis.get_xaxis_transform(), color="#eef2f6"
         )
@@ -142,3 +153,23 @@ def _series(flight: Flight) -> str:
     modes.set_xlabel("mission time, h")
     modes.set_xlim(0, flight.options.days * DAY_S / 3600)
     return inline_svg(figure)
+
+
+def _jobs(axis: Any, flight: Flight) -> None:
+    """Jobs by the time they went up, answers by the time they came, those that are wrong apart."""
+    end_h = flight.options.days * DAY_S / 3600
+    right = [
+        (at_s, same_bits(output, flight.golden[job]))
+        for job, (at_s, output) in flight.log.results.items()
+    ]
+    curves = {
+        "sent": ([job.at_s for job in flight.jobs], FAINT),
+        "answered rightly": ([at_s for at_s, ok in right if ok], GOOD),
+        "wrong": ([at_s for at_s, ok in right if not ok], HOT),
+    }
+    for label, (times_s, colour) in curves.items():
+        hours = [0.0, *(at_s / 3600 for at_s in sorted(times_s)), end_h]
+        counts = [*range(len(times_s) + 1), len(times_s)]
+        axis.step(hours, counts, where="post", color=colour, lw=1.2, label=label)
+    axis.set_ylabel("jobs")
+    axis.legend(frameon=False, loc="upper left", ncols=3)

@@ -99,6 +99,9 @@ def test_books_close_and_the_report_stands_alone(busy) -> None:
     page = render(busy)
     assert rerun(BUSY).replace("+", "&#x2B;") in page or rerun(BUSY) in page
     assert page.count("<svg") == 2
+    assert "answered rightly" in page
+    assert "by effect (" in page
+    assert "{" not in page.split("<h2>Declared")[0].split("<table>")[1]
     assert "http://www.w3.org" in page
     assert 'src="http' not in page
     for line in busy.declared:
