@@ -14,7 +14,8 @@ from hil.rig.board_section import Install
 PREFIX = "opt/vanallen"
 PROFILE = "etc/vanallen/profile.yaml"
 KEYS = "etc/vanallen/keys.json"
-BOARD_LINK = "/run/vanallen/board"  # of a flashed board: made by its controller
+RUN = "/run/vanallen"
+BOARD_LINK = f"{RUN}/board"  # of a flashed board: made by its controller
 UNIT = "vanallen-node.service"
 CONTROLLER = "vanallen-controller.service"
 SETUP = "vanallen-setup.service"
@@ -151,9 +152,15 @@ def setup_script(board: Board) -> str:
     hook = f" --on-roll-back {shlex.quote(board.on_roll_back)}" if board.on_roll_back else ""
     return f"""\
 #!/bin/sh
-# Slots from the wheelhouse, whole or not at all: the first is used, a later one is tried. Then chooses.
+# Counts the boot; makes slots from the wheelhouse, the first to use, a later one to try; chooses.
 set -eu
+run={RUN}
 cd /{PREFIX}
+boots=$(cat boots 2> /dev/null || true)
+case "$boots" in '' | *[!0-9]* | 0?*) boots=0 ;; esac
+echo $((boots + 1)) > boots.new
+mv boots.new boots
+mkdir -p "$run" && cp boots "$run/boots"
 make_slot() {{
   rm -rf "$1.new" &&
     "$(command -v python3.11 || command -v python3)" -m venv "$1.new" &&

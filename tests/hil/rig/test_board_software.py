@@ -54,7 +54,9 @@ class Starting:
         (tools / "python3.11").chmod(0o755)
         profile = read_board("raspberry-pi-4")
         board = contents.Board(profile, None, "/dev/ttyAMA0", on_roll_back=hook)
+        self.run = tmp_path / "run"
         script = contents.setup_script(board).replace(f"cd /{contents.PREFIX}", f"cd {self.folder}")
+        script = script.replace(f"run={contents.RUN}", f"run={self.run}")
         self._script = tmp_path / "setup.sh"
         self._script.write_text(script)
         path = f"{tools}:{os.environ['PATH']}"
@@ -112,6 +114,21 @@ def test_a_trial_is_never_overwritten_and_a_broken_wheelhouse_starts_the_old_sof
     assert board.boot() == ("slot-b", "two")
     assert (board.folder / "slot-a" / "installed").read_text() == "one"
     assert board.slots("status") == (0, "slot-b confirmed, 0 rolled back\n")
+
+
+def test_boots_are_counted_whatever_the_count_says(tmp_path):
+    """The node tells the number with its name; a damaged one begins anew and stops nothing."""
+    board = Starting(tmp_path)
+    board.bring("one")
+    told = []
+    for _ in range(2):
+        board.boot()
+        told.append((board.run / "boots").read_text())
+    for damage in ("$(reboot)", "08"):  # the shell takes the second for octal
+        (board.folder / "boots").write_text(damage)
+        board.boot()
+        told.append((board.run / "boots").read_text())
+    assert told == ["1\n", "2\n", "1\n", "1\n"]
 
 
 def test_a_folder_without_slots_is_a_line_and_code_2(tmp_path):
