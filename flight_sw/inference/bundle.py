@@ -43,11 +43,13 @@ class Guarding:
 
     calibration: Sequence[list[Tensor]] = ()
     is_voted: bool = False
+    is_summed: bool = True  # with calibration: also the graph of `high`
 
     @property
     def key(self) -> bytes:
         """Names these options in a cache; empty for a plain model."""
-        return b"vote" * self.is_voted + b"".join(pack(tensors) for tensors in self.calibration)
+        options = b"vote" * self.is_voted + b"range" * (not self.is_summed)
+        return options + b"".join(pack(tensors) for tensors in self.calibration)
 
 
 def parts_of(compiled: Path, manifest: Manifest) -> dict[Part, Path]:

@@ -17,6 +17,8 @@ from flight_sw.inference.guard import GuardReport, guard_model
 from flight_sw.inference.manifest import Manifest, cache_key, cpu_fingerprint, read_manifest
 from flight_sw.inference.text_compile import compile_text, describe, is_text_model
 
+_GUARDS = ((Part.RANGE, False), (Part.CHECKSUM, True))
+
 
 def compile_cached(
     source: Path, cache: Path, page_crc: PageCrc, guarding: Guarding | None = None
@@ -65,7 +67,7 @@ def compile_bundle(
         else:
             manifest = compile_model(source, fresh, page_crc)
         if guarding.calibration:
-            for part, with_checksums in ((Part.RANGE, False), (Part.CHECKSUM, True)):
+            for part, with_checksums in _GUARDS[: 1 + guarding.is_summed]:
                 guarded = work / part.value / source.name
                 guarded.parent.mkdir()
                 report = guard_model(

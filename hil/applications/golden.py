@@ -5,12 +5,15 @@ On the same CPU and onnxruntime an unharmed payload must give the very same bits
 another CPU a tolerance may be stated; the report must then say so.
 """
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
 from flight_sw.errors import ModelError
+from flight_sw.inference.bundle import Guarding
+from flight_sw.inference.guard import guard_model
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
 from flight_sw.inference.tensors import Tensor, pack, unpack
 from flight_sw.inference.text_compile import describe
@@ -20,12 +23,13 @@ from flight_sw.inference.worker_messages import TensorSpec
 class GoldenTwin:
     """A default session of a model file; slow to make, then as fast as the payload itself."""
 
-    def __init__(self, model_path: Path) -> None:
+    def __init__(self, model_path: Path, guarding: Guarding | None = None) -> None:
+        """Open the model; with `guarding`, the graph that is flown as `standard`."""
         self.description = describe(model_path)
         options = session_options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
         try:
             self._session = ort.InferenceSession(
-                str(self.description.path), options, providers=["CPUExecutionProvider"]
+                _graph(self.description.path, guarding), options, providers=["CPUExecutionProvider"]
             )
         except RUNTIME_ERRORS as error:
             raise ModelError(f"{model_path}: onnxruntime refuses it: {one_line(error)}") from error
@@ -39,6 +43,15 @@ class GoldenTwin:
     def answer(self, job_input: bytes) -> bytes:
         """What the payload should send down for this job's input."""
         return pack(self.run(unpack(self.description.inputs, job_input)))
+
+
+def _graph(path: Path, guarding: Guarding | None) -> bytes | str:
+    if guarding is None or not guarding.calibration:
+        return str(path)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / path.name
+        guard_model(path, target, guarding.calibration, with_checksums=False)
+        return target.read_bytes()
 
 
 def same_bits(result: bytes, golden: bytes) -> bool:

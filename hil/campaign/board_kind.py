@@ -8,26 +8,53 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from flight_sw.inference.bundle import Guarding
+from flight_sw.inference.job import Protection
 from flight_sw.profile import Profile
 from hil.applications.golden import within_tolerance
+from hil.applications.models import MODELS_DIR
 from hil.campaign.record import Answer
-from hil.campaign.workload import ModelToFly, Workload
+from hil.campaign.workload import Array, ModelToFly, Workload, drawer
+from hil.kernel import stream
 from hil.rig import model_slots
 from hil.rig.board_section import rig_section
 
+CALIBRATION_INPUTS = 32
 TOLERANCE = 1e-5  # absolute, or relative above 1: fp32 on another processor differs by some 1e-7
 
 
 def compile_for(
-    profile: Profile, models: Iterable[ModelToFly], say: Callable[[str], None]
+    profile: Profile,
+    models: Iterable[ModelToFly],
+    say: Callable[[str], None],
+    guards: Mapping[int, Guarding] | None = None,
 ) -> dict[int, Path]:
-    """By slot, the folder of the model compiled for this board's processor.
+    """By slot, the folder of the model compiled for this board's processor, with these guards.
 
     Raises:
         ModelError: a model cannot be compiled.
         UserError: the board's image has not been built, or nothing emulates the board.
     """
-    return model_slots.compile_for(profile, {one.slot: one.path for one in models}, say)
+    return model_slots.compile_for(profile, {one.slot: one.path for one in models}, say, guards)
+
+
+def guards_for(profile: Profile, workload: Workload, protection: str) -> dict[int, Guarding]:
+    """By slot, the guards of `standard` for shipped models, from inputs as they get them.
+
+    Of a model that a user brings, nobody knows here what is usual: `model upload --calibrate` does.
+    """
+    if protection != Protection.STANDARD.value or not compares_bits(profile):
+        return {}
+    return {
+        model.slot: Guarding(_usual_inputs(model), is_summed=False)
+        for model in workload.models
+        if model.path.parent == MODELS_DIR
+    }
+
+
+def _usual_inputs(model: ModelToFly) -> tuple[list[Array], ...]:
+    chance, draw = stream(0, f"calibration:{model.name}"), drawer(model)
+    return tuple(draw(chance) for _ in range(CALIBRATION_INPUTS))
 
 
 def compares_bits(profile: Profile) -> bool:

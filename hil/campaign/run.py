@@ -19,9 +19,10 @@ import msgspec
 from rich.console import Console
 
 from flight_sw.errors import VanAllenError
+from flight_sw.inference.bundle import Guarding
 from flight_sw.profile import Profile
 from hil.board_files import find_board, read_board
-from hil.campaign.board_kind import compares_bits, compile_for, sentence, settled
+from hil.campaign.board_kind import compares_bits, compile_for, guards_for, sentence, settled
 from hil.campaign.ended import EndedEarly, write_ended
 from hil.campaign.flight import FlightDirector, Flown
 from hil.campaign.folder import RunFolder, make_folder
@@ -84,6 +85,7 @@ class _Flight:
     profile_file: Path
     profile: Profile
     workload: Workload
+    guards: dict[int, Guarding]
 
 
 def run_command(
@@ -109,7 +111,7 @@ def run(request: RunRequest) -> int:
     console = quiet_console() if request.as_json else Console(highlight=False)
     story = Story(console, flight.scenario.duration_s)
     story.say(f"{flight.scenario.title} · board {request.board}, seed {request.seed}")
-    compiled = compile_for(flight.profile, flight.workload.models, story.say)
+    compiled = compile_for(flight.profile, flight.workload.models, story.say, flight.guards)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = make_folder(request.out, stamp, flight.scenario.name, request.seed)
     began_s = time.monotonic()
@@ -144,7 +146,9 @@ def _read(request: RunRequest) -> _Flight:
     workload = make_workload(scenario, request.seed, request.model, request.input_path)
     extra_s = patience(profile).deadline_s
     jobs = tuple(replace(job, deadline_s=job.deadline_s + extra_s) for job in workload.jobs)
-    return _Flight(request, scenario, profile_file, profile, replace(workload, jobs=jobs))
+    guards = guards_for(profile, workload, scenario.protection)
+    workload = replace(workload, jobs=jobs)
+    return _Flight(request, scenario, profile_file, profile, workload, guards)
 
 
 def _fly(
@@ -158,7 +162,7 @@ def _fly(
 def _judge(
     flight: _Flight, flown: Flown, recorder: Recorder, link: LinkCounts, wall_s: float
 ) -> Outcome:
-    golden = golden_answers(flight.workload)
+    golden = golden_answers(flight.workload, flight.guards)
     answers = tuple(recorder.answers)
     if not compares_bits(flight.profile):
         answers = settled(answers, golden, flight.workload)

@@ -1,6 +1,6 @@
 """What a flight computes: models for the slots, jobs with their inputs, and what the answers say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from flight_sw.dictionary.telecommands import JOB_INPUT_BYTES_MAX
 from flight_sw.errors import ModelError
+from flight_sw.inference.bundle import Guarding
 from flight_sw.inference.describe import ModelDescription, describe_model
 from flight_sw.inference.tensors import pack, unpack
 from flight_sw.inference.worker_messages import TensorSpec
@@ -78,9 +79,15 @@ def make_workload(
     return Workload(models, tuple(jobs))
 
 
-def golden_answers(workload: Workload) -> dict[int, bytes]:
-    """By job, what an unharmed session of the original model answers."""
-    twins = {model.slot: GoldenTwin(model.path) for model in workload.models}
+def golden_answers(
+    workload: Workload, guards: Mapping[int, Guarding] | None = None
+) -> dict[int, bytes]:
+    """By job, what an unharmed session of the original model answers, or of its guarded graph.
+
+    A clip rightly changes the answer to an input beyond all that calibration has seen.
+    """
+    guards = guards or {}
+    twins = {m.slot: GoldenTwin(m.path, guards.get(m.slot)) for m in workload.models}
     return {job.id: twins[job.slot].answer(job.input) for job in workload.jobs}
 
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from flight_sw.board_models import region_name
 from flight_sw.errors import UserError
-from flight_sw.inference.bundle import Guarding
+from flight_sw.inference.bundle import Guarding, parts_of
 from flight_sw.inference.compiled import compile_cached
 from flight_sw.inference.manifest import WEIGHTS_FILE
 from flight_sw.inference.store import ModelStore
@@ -25,8 +26,15 @@ SLOW_S = 0.5  # worth a line
 Say = Callable[[str], None]
 
 
-def compile_for(profile: Profile, models: Mapping[int, Path], say: Say) -> dict[int, Path]:
+def compile_for(
+    profile: Profile,
+    models: Mapping[int, Path],
+    say: Say,
+    guards: Mapping[int, Guarding] | None = None,
+) -> dict[int, Path]:
     """By slot, the folder of the model compiled for this board's processor.
+
+    `guards` are for slots of boards that compute here; a model of another processor gets none.
 
     Raises:
         ModelError: a model cannot be compiled.
@@ -34,7 +42,7 @@ def compile_for(profile: Profile, models: Mapping[int, Path], say: Say) -> dict[
     """
     kind = rig_section(profile).emulator
     if kind == "process":
-        return compile_here(models, say)
+        return compile_here(models, say, guards)
     if kind == "none":
         raise UserError(
             f"board {profile.name} is a real one: start its node, then fly it with `vanallen fly`; "
@@ -48,12 +56,13 @@ def compile_for(profile: Profile, models: Mapping[int, Path], say: Say) -> dict[
 
 
 def install(folder: Path, compiled: Mapping[int, Path]) -> dict[str, Path]:
-    """Fill the slots; by model name, the file with the right bytes of its live weights."""
+    """Fill the slots; by name of each model's part, the file with the right bytes of its weights."""
     store = ModelStore(folder)
     files = {}
     for slot, model in compiled.items():
         manifest = store.install(model, slot)
-        files[manifest.name] = store.directory(slot) / WEIGHTS_FILE
+        for part, directory in parts_of(store.directory(slot), manifest).items():
+            files[region_name(manifest.name, part)] = directory / WEIGHTS_FILE
     return files
 
 
