@@ -17,14 +17,12 @@ from hil.applications.bright_cloud import BrightTest, detect_clouds
 from hil.applications.score import average_precision, best_threshold, count
 from hil.environment.rgb_scene import SECOND, SIZE, TRAINING, RgbScene, make_rgb_scene
 from hil.training.export import Card, export_onnx, write_card
+from hil.training.pixel_network import Lesson, PixelNetwork, train
 
 NAME = "cloud-mask"
 SEED = 12
-CHANNELS = 16
 DILATIONS = (1, 2, 4, 8, 1)
 EPOCHS = 8
-BATCH = 8
-LEARNING_RATE = 3e-3
 TRAINING_SEEDS = range(1600)
 VALIDATION_SEEDS = range(1_000_000, 1_000_200)
 TEST_SEEDS = range(2_000_000, 2_000_400)
@@ -32,28 +30,9 @@ BRIGHT_STEPS = np.arange(0.3, 1.0, 0.025)
 TINT_STEPS = (0.03, 0.05, 0.08, 0.12, 0.2, float("inf"))
 
 
-class Mask(torch.nn.Module):
-    """Fully convolutional: what is cloud is told by colour and by the 37 pixels around."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[torch.nn.Module] = []
-        width = 3
-        for dilation in DILATIONS:
-            layers += [
-                torch.nn.Conv2d(width, CHANNELS, 3, padding=dilation, dilation=dilation),
-                torch.nn.ReLU(),
-            ]
-            width = CHANNELS
-        self.layers = torch.nn.Sequential(*layers, torch.nn.Conv2d(width, 1, 1))
-
-    def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """The score before the sigmoid, (n, 1, height, width)."""
-        return self.layers(x)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Probability of cloud, (n, 1, height, width)."""
-        return torch.sigmoid(self.logits(x))
+def network() -> PixelNetwork:
+    """What is cloud is told by colour and by the 37 pixels around."""
+    return PixelNetwork(3, DILATIONS)
 
 
 def main() -> None:
@@ -85,32 +64,18 @@ def main() -> None:
     print(threshold, tests, metrics, baseline)
 
 
-def fit(scenes: list[RgbScene], epochs: int) -> Mask:
+def fit(scenes: list[RgbScene], epochs: int) -> PixelNetwork:
     """Train one mask; the same scenes give the same weights on the same machine."""
     torch.manual_seed(SEED)
-    model = Mask()
-    x = torch.tensor(np.stack([scene.image for scene in scenes]))
-    cloud = torch.tensor(_cloud(scenes), dtype=torch.float32)
-    counted = torch.tensor(_counted(scenes))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-    loss = torch.nn.BCEWithLogitsLoss()
-    for epoch in range(epochs):
-        total = 0.0
-        for batch in torch.randperm(len(x)).split(BATCH):
-            optimiser.zero_grad()
-            seen = _turned(counted[batch], epoch)
-            logits = model.logits(_turned(x[batch], epoch)).squeeze(1)
-            error = loss(logits[seen], _turned(cloud[batch], epoch)[seen])
-            error.backward()
-            optimiser.step()
-            total += float(error.detach()) * len(batch)
-        schedule.step()
-        print(f"epoch {epoch + 1} of {epochs}: loss {total / len(x):.5f}", flush=True)
-    return model.eval()
+    lesson = Lesson(
+        images=torch.tensor(np.stack([scene.image for scene in scenes])),
+        truth=torch.tensor(_cloud(scenes), dtype=torch.float32),
+        counted=torch.tensor(_counted(scenes)),
+    )
+    return train(network(), lesson, epochs)
 
 
-def predict(model: Mask, scenes: list[RgbScene]) -> np.ndarray:
+def predict(model: PixelNetwork, scenes: list[RgbScene]) -> np.ndarray:
     """Probability per pixel (n, height, width)."""
     with torch.no_grad():
         return np.stack([model(torch.tensor(s.image)[None])[0, 0].numpy() for s in scenes])
@@ -153,12 +118,6 @@ def _cloud(scenes: list[RgbScene]) -> np.ndarray:
 
 def _counted(scenes: list[RgbScene]) -> np.ndarray:
     return ~np.stack([scene.unclear for scene in scenes])
-
-
-def _turned(x: torch.Tensor, epoch: int) -> torch.Tensor:
-    """Another of the eight views of a square each epoch."""
-    turned = torch.rot90(x, epoch % 4, dims=(-2, -1))
-    return turned.flip(-1) if epoch // 4 % 2 else turned
 
 
 def _card(threshold: float, tests: dict[str, BrightTest], metrics: dict, baseline: dict) -> Card:

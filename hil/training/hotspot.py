@@ -19,14 +19,12 @@ from hil.applications.classical_fire import MOD14, Ancillary, detect_fires, tune
 from hil.applications.score import Counts, average_precision, best_threshold, count
 from hil.environment.scene import SECOND, SIZE, TRAINING, Ranges, Scene, make_scene
 from hil.training.export import Card, export_onnx, write_card
+from hil.training.pixel_network import Lesson, PixelNetwork, train
 
 NAME = "hotspot"
 SEED = 11
-CHANNELS = 16
 DILATIONS = (1, 2, 4, 1)
 EPOCHS = 8
-BATCH = 8
-LEARNING_RATE = 3e-3
 POSITIVE_WEIGHT = 3.0  # fires are 0.3 % of the pixels
 TRAINING_SEEDS = range(3000)
 VALIDATION_SEEDS = range(1_000_000, 1_000_300)
@@ -55,34 +53,15 @@ class Figures:
         }
 
 
-class Detector(torch.nn.Module):
-    """Fully convolutional; the first, fixed layer turns kelvins into numbers near one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.normalise = torch.nn.Conv2d(2, 3, 1)
-        with torch.no_grad():  # T4, T11 and their difference, centred and scaled
-            weight = torch.tensor([[1 / 20, 0.0], [0.0, 1 / 20], [1 / 8, -1 / 8]])
-            self.normalise.weight.copy_(weight[:, :, None, None])
-            self.normalise.bias.copy_(torch.tensor([-300 / 20, -290 / 20, -4 / 8]))
-        self.normalise.requires_grad_(False)
-        layers: list[torch.nn.Module] = []
-        width = 3
-        for dilation in DILATIONS:
-            layers += [
-                torch.nn.Conv2d(width, CHANNELS, 3, padding=dilation, dilation=dilation),
-                torch.nn.ReLU(),
-            ]
-            width = CHANNELS
-        self.layers = torch.nn.Sequential(*layers, torch.nn.Conv2d(width, 1, 1))
-
-    def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """The score before the sigmoid, (n, 1, height, width)."""
-        return self.layers(self.normalise(x))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Probability of fire, (n, 1, height, width)."""
-        return torch.sigmoid(self.logits(x))
+def network() -> PixelNetwork:
+    """The first, fixed layer turns kelvins into numbers near one."""
+    normalise = torch.nn.Conv2d(2, 3, 1)
+    with torch.no_grad():  # T4, T11 and their difference, centred and scaled
+        weight = torch.tensor([[1 / 20, 0.0], [0.0, 1 / 20], [1 / 8, -1 / 8]])
+        normalise.weight.copy_(weight[:, :, None, None])
+        normalise.bias.copy_(torch.tensor([-300 / 20, -290 / 20, -4 / 8]))
+    normalise.requires_grad_(False)
+    return PixelNetwork(3, DILATIONS, normalise)
 
 
 def main() -> None:
@@ -110,33 +89,19 @@ def main() -> None:
     print(threshold, metrics, baseline)
 
 
-def fit(scenes: list[Scene], epochs: int) -> Detector:
+def fit(scenes: list[Scene], epochs: int) -> PixelNetwork:
     """Train one detector; the same scenes give the same weights on the same machine."""
     torch.manual_seed(SEED)
-    model = Detector()
-    x = torch.tensor(np.stack([scene.bands for scene in scenes]))
-    fire = torch.tensor(np.stack([scene.fire for scene in scenes]), dtype=torch.float32)
-    counted = ~torch.tensor(np.stack([scene.unclear for scene in scenes]))
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-    loss = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(POSITIVE_WEIGHT))
-    for epoch in range(epochs):
-        total = 0.0
-        for batch in torch.randperm(len(x)).split(BATCH):
-            optimiser.zero_grad()
-            logits = model.logits(_turned(x[batch], epoch)).squeeze(1)
-            seen = _turned(counted[batch], epoch)
-            error = loss(logits[seen], _turned(fire[batch], epoch)[seen])
-            error.backward()
-            optimiser.step()
-            total += float(error.detach()) * len(batch)
-        schedule.step()
-        print(f"epoch {epoch + 1} of {epochs}: loss {total / len(x):.5f}", flush=True)
-    return model.eval()
+    lesson = Lesson(
+        images=torch.tensor(np.stack([scene.bands for scene in scenes])),
+        truth=torch.tensor(np.stack([scene.fire for scene in scenes]), dtype=torch.float32),
+        counted=~torch.tensor(np.stack([scene.unclear for scene in scenes])),
+        positive_weight=POSITIVE_WEIGHT,
+    )
+    return train(network(), lesson, epochs)
 
 
-def choose_threshold(model: Detector) -> float:
+def choose_threshold(model: PixelNetwork) -> float:
     """The threshold of highest F1 on the validation scenes."""
     scenes = [make_scene(seed) for seed in VALIDATION_SEEDS]
     scores = np.stack([predict(model, scene) for scene in scenes])
@@ -146,7 +111,7 @@ def choose_threshold(model: Detector) -> float:
     return best_threshold(fire[counted], steps)
 
 
-def measure(model: Detector, threshold: float, ranges: Ranges) -> dict[str, float]:
+def measure(model: PixelNetwork, threshold: float, ranges: Ranges) -> dict[str, float]:
     """Figures of the network on the test scenes of one world."""
     scenes = [make_scene(seed, ranges) for seed in TEST_SEEDS]
     scores = np.stack([predict(model, scene) for scene in scenes])
@@ -193,16 +158,10 @@ def grown(masks: np.ndarray) -> np.ndarray:
     return np.logical_or.reduce(shifted)
 
 
-def predict(model: Detector, scene: Scene) -> np.ndarray:
+def predict(model: PixelNetwork, scene: Scene) -> np.ndarray:
     """Probability per pixel (height, width)."""
     with torch.no_grad():
         return model(torch.tensor(scene.bands)[None])[0, 0].numpy()
-
-
-def _turned(x: torch.Tensor, epoch: int) -> torch.Tensor:
-    """Another of the eight views of a square each epoch."""
-    turned = torch.rot90(x, epoch % 4, dims=(-2, -1))
-    return turned.flip(-1) if epoch // 4 % 2 else turned
 
 
 def _card(threshold: float, metrics: dict, baseline: dict) -> Card:
