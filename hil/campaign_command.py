@@ -166,16 +166,18 @@ def mission(
     acceleration: Annotated[float, typer.Option(min=1, help="Of hits in memory.")] = 1e5,
     board: Board = "emulated",
     seed: Seed = 1,
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("runs/mission"),
     as_json: Json = False,
 ) -> None:
     """Fly an orbit's particles: availability and wrong answers per year, by protection and governor."""
-    from hil.campaign.mission_campaign import MissionPlan, fly_missions
+    from hil.campaign.mission_campaign import MissionPlan
+    from hil.campaign.mission_files import write_missions
     from hil.simulation.flight import FlightOptions
 
     options = FlightOptions(
         orbit=orbit, days=days, seed=seed, board=board, acceleration=acceleration
     )
-    figures = fly_missions(MissionPlan(options, flights), lambda _: None)
+    figures = write_missions(MissionPlan(options, flights), out, bar=not as_json)
     if as_json:
         typer.echo(json.dumps(figures, indent=1))
         return
@@ -188,4 +190,4 @@ def mission(
             f"{row['protection']:<12}{row['governor']:<12}{row['hits']:>6}{row['wrong']:>7}  "
             f"{bounds:<21} {100 * row['availability']:.3f} %"
         )
-    typer.echo(figures["holds_for"])
+    typer.echo(f"{figures['holds_for']}\nreport {out / 'report.html'}")
