@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from flight_sw.errors import UserError
@@ -35,7 +36,10 @@ def run(
     board: Board = "emulated",
     seed: Seed = 1,
     out: Annotated[Path | None, typer.Option(help="Folder; else runs/campaigns/NAME.")] = None,
-    engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
+    engine: Annotated[str, typer.Option(help="local, ray, or port: real programs.")] = "local",
+    hil_env: Annotated[
+        Path | None, typer.Option("--hil-env", help="Inventory: --board names a board of it.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one each core.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run was cut.")] = False,
     stop_at_failure: Annotated[
@@ -46,7 +50,7 @@ def run(
     """Do the faults of a plan and say what became of each."""
     from hil.campaign.trials.plan import made_plan, read_plan
     from hil.campaign.trials.runner import RunOptions
-    from hil.campaign.trials.session import run_session
+    from hil.campaign.trials.session import make_engine, run_session
 
     if (plan_file is None) is (not fault):
         raise UserError("campaign run: give a PLAN.yaml or --fault CLASS, one of the two")
@@ -55,9 +59,11 @@ def run(
     else:
         classes_of = tuple(protection or [Protection.STANDARD])
         wanted = made_plan(tuple(fault or ()), classes_of, n=n, seed=seed, model=model, board=board)
+    wanted = msgspec.structs.replace(wanted, port=engine == "port" or hil_env is not None)
     folder = out or Path("runs/campaigns") / f"{wanted.name}-{wanted.digest}"
     options = RunOptions(folder, resume, stop_at_failure)
-    raise typer.Exit(run_session(wanted, options, engine, workers, as_json=as_json))
+    made = make_engine(engine, workers, wanted.board, hil_env)
+    raise typer.Exit(run_session(wanted, options, made, as_json=as_json))
 
 
 @campaign_app.command("plan")

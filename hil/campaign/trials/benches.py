@@ -62,6 +62,17 @@ class Benches:
         return self._kits[protection]
 
 
+def check_kits(plan: Plan) -> None:
+    """Open the kit of every protection of a plan, to see that it can be.
+
+    Raises:
+        UserError: the model or board has not what it needs.
+    """
+    for protection in plan.protections:
+        with Benches(plan.model, plan.board) as benches:
+            benches.check(protection)
+
+
 def run_shards(plan: Plan, folder: Path, shards: tuple[Shard, ...]) -> list[str]:
     """Run shards here and store each; their names. What a worker process of an engine calls."""
     with Benches(plan.model, plan.board, brisk=plan.brisk) as benches:

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from hil.campaign.trials.benches import run_shards
+from hil.campaign.trials.benches import check_kits, run_shards
 from hil.campaign.trials.plan import Plan, Shard
 
 BATCH = 4  # shards of one cell that a process does in a row, so that a kit is made once for them
@@ -19,6 +19,10 @@ Done = Callable[[tuple[Shard, ...]], bool]
 
 class Engine(Protocol):
     """Runs batches of shards somewhere."""
+
+    def check(self, plan: Plan) -> None:
+        """See that the plan can be done; UserError if not."""
+        ...
 
     def run(
         self, plan: Plan, folder: Path, batches: list[tuple[Shard, ...]]
@@ -36,6 +40,10 @@ class LocalEngine:
 
     def __init__(self, workers: int = 0) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
+
+    def check(self, plan: Plan) -> None:
+        """See Engine."""
+        check_kits(plan)
 
     def run(
         self, plan: Plan, folder: Path, batches: list[tuple[Shard, ...]]

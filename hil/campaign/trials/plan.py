@@ -39,6 +39,7 @@ class Plan(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
             is looked after; each is judged apart, and one that failed is done again alone.
         brisk: a board loads its models at once instead of in the seconds that its profile tells:
             most of what a recovery lasts, and nothing happens in it.
+        port: on a board behind a real port, in real time; the command line sets it.
         stop: when a cell may end before its last fault; None runs all.
     """
 
@@ -54,6 +55,7 @@ class Plan(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stop: Stop | None = None
     batch: Annotated[int, msgspec.Meta(ge=1, le=BATCH_MAX)] = 1
     brisk: bool = False
+    port: bool = False
 
     @property
     def classes(self) -> tuple[FaultClass, ...]:

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from flight_sw.errors import UserError
-from hil.campaign.trials.benches import run_shards
+from hil.campaign.trials.benches import check_kits, run_shards
 from hil.campaign.trials.plan import Plan, Shard
 from hil.campaign.trials.shards import open_folder, shard_file, store_shard
 
@@ -35,6 +35,10 @@ class RayEngine:
                 "--engine ray: Ray is not installed; install it with: pip install vanallen[ray]"
             ) from None
         self.workers = workers or len(os.sched_getaffinity(0))
+
+    def check(self, plan: Plan) -> None:
+        """See Engine."""
+        check_kits(plan)
 
     def run(
         self, plan: Plan, folder: Path, batches: list[tuple[Shard, ...]]

@@ -21,6 +21,10 @@ BENCHES = {
     "run to run, so a replay hits the same place of another layout",
     Bench.GRAPH: "a live model, its activations hit between two layers",
 }
+ON_A_PORT = (
+    "real programs and a real port, in real time; times count from the strike to the report, and "
+    '"replay" repeats a fault on the stack bench of a shipped board alone'
+)
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#22303c;max-width:66rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2.2rem}table{border-collapse:collapse}
@@ -159,7 +163,9 @@ def _sampling(plan: Plan, cells: Sequence[tuple[Cell, tuple[Trial, ...]]]) -> st
         for cell, _ in cells
     )
     benches = {CATALOG[cell.fault].bench for cell, _ in cells}
-    lines = "".join(f"<li>{bench.value}: {_safe(BENCHES[bench])}</li>" for bench in benches)
+    words = {f"{bench.value}: {BENCHES[bench]}" for bench in benches}
+    words = {f"port: {ON_A_PORT}"} if plan.port else words
+    lines = "".join(f"<li>{_safe(word)}</li>" for word in sorted(words))
     return (
         f"<p>Plan {plan.digest}, seed {plan.seed}, model {_safe(plan.model)}, board "
         f"{_safe(plan.board)}, shards of {SHARD_TRIALS}{_how(plan)}. "

@@ -18,18 +18,13 @@ from hil.campaign.trials.table import make_table
 REPORT_FILE = "report.html"
 
 
-def run_session(
-    plan: Plan, options: RunOptions, engine_name: str, workers: int, *, as_json: bool
-) -> int:
+def run_session(plan: Plan, options: RunOptions, engine: Engine, *, as_json: bool) -> int:
     """Run a plan; 0 if nothing failed, else 1.
 
     Raises:
         UserError: the plan, the folder, the model or the engine cannot be used.
     """
-    engine = make_engine(engine_name, workers)
-    for protection in plan.protections:  # a mistake is told before anything is written
-        with Benches(plan.model, plan.board) as benches:
-            benches.check(protection)
+    engine.check(plan)  # a mistake is told before anything is written
     if sys.stderr.isatty() and not as_json:
         table = _with_bar(plan, options, engine)
     else:
@@ -41,16 +36,20 @@ def run_session(
     return 1 if table["failures"] else 0
 
 
-def make_engine(name: str, workers: int) -> Engine:
-    """The engine of that name.
+def make_engine(name: str, workers: int, board: str, inventory: Path | None) -> Engine:
+    """The engine of that name; an inventory means a board of the rig.
 
     Raises:
-        UserError: there is none, or it is not installed.
+        UserError: there is none, it is not installed, or the inventory has no such board.
     """
+    if name == "port" or inventory is not None:
+        from hil.campaign.trials.port_engine import PortEngine, board_entry
+
+        return PortEngine(board_entry(board, inventory))
     if name == "local":
         return LocalEngine(workers)
     if name != "ray":
-        raise UserError(f"--engine {name}: write local or ray")
+        raise UserError(f"--engine {name}: write local, ray or port")
     from hil.campaign.trials.ray_engine import RayEngine
 
     return RayEngine(workers)
