@@ -4,7 +4,6 @@ import pytest
 
 from flight_sw.inference.job import Protection
 from hil.campaign.trials.benches import Benches
-from hil.campaign.trials.bounds import contradicts
 from hil.campaign.trials.plan import SHARD_TRIALS, Cell, Shard
 from hil.faults.classes import CATALOG, FaultClass
 from tests.figures.scale import FAULTS_PERCENT
@@ -41,7 +40,4 @@ def test_no_fault_of_a_class_is_silent_hangs_or_kills(fault, benches, figure):
     figure("F4.failures", len(failed))
     figure("F3.not_back", sum(trial.outcome in NOT_BACK for trial in landed))
     figure("F3.worst_s", max((trial.recover_s or 0.0 for trial in landed), default=0.0))
-    residual = CATALOG[fault].residual
-    assert not contradicts(len(failed), len(landed), residual), [
-        f"{fault.value}:{SEED}:{trial}" for trial in failed[:3]
-    ]
+    assert not failed, [f"{fault.value}:{SEED}:{trial}" for trial in failed[:3]]

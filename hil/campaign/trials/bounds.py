@@ -66,11 +66,6 @@ def sample_size(bound: float, failures: int = 0, confidence: float = CONFIDENCE)
     return high
 
 
-def contradicts(events: int, trials: int, rate: float) -> bool:
-    """Whether a count shows, at 95 %, that failures are more frequent than `rate` allows."""
-    return events > 0 and clopper_pearson(events, trials, 2 * CONFIDENCE - 1)[0] > rate
-
-
 class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When to stop before the last trial: decided at `looks` equally spaced moments, fixed in the plan.
 

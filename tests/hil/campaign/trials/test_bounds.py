@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from hil.campaign.trials.bounds import (
     Stop,
-    contradicts,
     decide,
     looks_at,
     rate_of,
@@ -60,15 +59,6 @@ def test_looks_share_the_error() -> None:
 def test_looks_are_at_whole_shards() -> None:
     """Looks come after whole shards and the last one after the last fault."""
     assert looks_at(Stop(bound=0.01, looks=4), 299, 50) == (100, 150, 250, 299)
-
-
-def test_one_failure_contradicts_a_promise_of_none() -> None:
-    """Without a residual a single failure fails a tier; with one, as many as it makes unlikely."""
-    assert contradicts(1, 2995, 0.0)
-    assert not contradicts(0, 2995, 0.0)
-    assert not contradicts(1, 24, 0.005)
-    assert contradicts(2, 24, 0.005)
-    assert contradicts(30, 2995, 0.005)
 
 
 def test_strata_add_up() -> None:
