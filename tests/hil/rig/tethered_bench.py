@@ -80,7 +80,8 @@ class Bench(Machine):
         root = (options.state_dir / ROOT).absolute()
         program = NodeProgram(_node_command(options, root), options.state_dir / CONSOLE)
         self.board = TetheredBoard(program)
-        self.injector = Injector(BoardParts(self.board, self.cable, self.plant, self.sysroot))
+        cable, plant = self.stand.cable, self.stand.plant
+        self.injector = Injector(BoardParts(self.board, cable, plant, self.sysroot))
 
 
 def main(link, profile, models, state, seed, time_scale):
