@@ -69,6 +69,8 @@ class Pilot:
             self.hold = False
             level = min(stairs.level, choice.level)
             change = stairs.change if was else min(stairs.change, 0)
+            if self._staircase.throttled and not self._told:
+                change = -1  # it may have gone down before it took over, when nobody was told
             self._told |= change < 0
             return Decision(level, change, stairs.too_hot)
         short = choice.why != CHOSEN_FREELY

@@ -129,7 +129,7 @@ def test_weights_are_proven_live_and_no_telecommand_is_refused(summary):
 
 
 def test_a_hot_board_is_throttled_and_released_by_the_payloads_own_word(first_light, summary):
-    """A board left at its top clock would end at 106 °C; heat alone slows it down, long before that."""
+    """A board left at its top clock would end at 118 °C; heat alone slows it down, long before that."""
     _, folder = first_light
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     told = [one["event"] for one in lines if one.get("event") in ("throttled", "released")]

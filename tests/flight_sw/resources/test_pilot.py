@@ -69,6 +69,18 @@ def test_the_end_of_a_fall_back_is_told(soft_c: float) -> None:
     assert not pilot.throttled
 
 
+def test_a_staircase_that_was_down_before_it_takes_over_is_told() -> None:
+    """Slow for want of work, the stairs go down unheard; when they rule for heat, it is said once."""
+    pilot = Pilot(4, MODEL)
+    pilot.start(0.0)
+    changes = []
+    for second in range(2, 24, 2):
+        pilot.see(5.0, ((1000.0, 0.1),), None)
+        changes.append(pilot.decide(80.5 if second < 12 else 81.5, LIMITS, float(second)).change)
+        assert pilot.throttled == (second >= 12)
+    assert changes == [0] * 5 + [-1] + [0] * 5
+
+
 def test_cooling_off_is_told_once() -> None:
     """The staircase hands over to a look-ahead that still holds back: no second throttling."""
     pilot = Pilot(4, MODEL)
