@@ -13,13 +13,12 @@ from flight_sw.inference.job import Protection
 from flight_sw.profile import Profile
 from hil.applications.golden import within_tolerance
 from hil.applications.models import MODELS_DIR
+from hil.campaign.guards import CALIBRATION, draw_inputs
 from hil.campaign.record import Answer
-from hil.campaign.workload import Array, ModelToFly, Workload, drawer
-from hil.kernel import stream
+from hil.campaign.workload import ModelToFly, Workload
 from hil.rig import model_slots
 from hil.rig.board_section import rig_section
 
-CALIBRATION_INPUTS = 32
 TOLERANCE = 1e-5  # absolute, or relative above 1: fp32 on another processor differs by some 1e-7
 
 
@@ -46,15 +45,10 @@ def guards_for(profile: Profile, workload: Workload, protection: str) -> dict[in
     if protection != Protection.STANDARD.value or not compares_bits(profile):
         return {}
     return {
-        model.slot: Guarding(_usual_inputs(model), is_summed=False)
+        model.slot: Guarding(tuple(draw_inputs(model.name, CALIBRATION)), is_summed=False)
         for model in workload.models
         if model.path.parent == MODELS_DIR
     }
-
-
-def _usual_inputs(model: ModelToFly) -> tuple[list[Array], ...]:
-    chance, draw = stream(0, f"calibration:{model.name}"), drawer(model)
-    return tuple(draw(chance) for _ in range(CALIBRATION_INPUTS))
 
 
 def compares_bits(profile: Profile) -> bool:
