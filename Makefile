@@ -23,7 +23,7 @@ run: setup
 	@$(BIN)/vanallen run --scenario first-light
 
 test: setup
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(OPTIONS)
 
 # Ends with the table of figures F1 to F14; `make test-long F=F09` runs the tests behind one of them.
 FIGURES := runs/figures.jsonl
