@@ -24,13 +24,39 @@ GARBLED = bytes((byte * 37 + 11) & 0xFF for byte in range(256))
 STALL_S = 2.0  # a receiver that takes nothing for so long is not there
 
 
-class Terminal:
+class SerialEnd:
+    """Our end of a serial line, by its descriptor `master`: no byte in or out ever blocks."""
+
+    def __init__(self, master: int) -> None:
+        self.master = master
+
+    def read(self, limit: int) -> bytes:
+        """Return what the other side has written, up to a limit."""
+        try:
+            return os.read(self.master, limit)
+        except OSError:  # nothing there, or a hang-up
+            return b""
+
+    def write(self, data: bytes) -> int:
+        """Hand bytes to the other side and return how many fitted: a pty holds about 20 kB."""
+        try:
+            return os.write(self.master, data)
+        except OSError:
+            return 0
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self.master)
+
+
+class Terminal(SerialEnd):
     """One pty: the device that a program opens, and our end of it."""
 
     def __init__(self) -> None:
         # We keep the slave open too: when the last one closes, the master reads EIO and the line
         # settings are lost, neither of which happens to a UART whose program ends.
-        self.master, self._slave = pty.openpty()
+        master, self._slave = pty.openpty()
+        super().__init__(master)
         tty.setraw(self._slave)
         os.set_blocking(self.master, False)
         os.set_inheritable(self.master, False)
@@ -42,23 +68,9 @@ class Terminal:
         rate = termios.tcgetattr(self._slave)[5]
         return rate in (FRESH_RATE, getattr(termios, f"B{baud}", FRESH_RATE))
 
-    def read(self, limit: int) -> bytes:
-        """Return what the program has written, up to a limit."""
-        try:
-            return os.read(self.master, limit)
-        except OSError:  # nothing there, or a hang-up that our own slave makes impossible
-            return b""
-
-    def write(self, data: bytes) -> int:
-        """Hand bytes to the program and return how many fitted: a pty holds about 20 kB."""
-        try:
-            return os.write(self.master, data)
-        except OSError:
-            return 0
-
     def close(self) -> None:
         """Pull the plug: whoever has the device open gets a hang-up."""
-        os.close(self.master)
+        super().close()
         os.close(self._slave)
 
 

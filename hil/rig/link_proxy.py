@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hil.emulator.cable import Terminal, publish
+from hil.emulator.cable import SerialEnd, Terminal, publish
 from hil.faults.link import QUIET, FaultyLink, LinkFaults
 
 LOOK_S = 0.002
@@ -35,7 +35,7 @@ class Offered:
         publish(self._link, terminal.device)
         return terminal
 
-    def unplug(self, end: "End") -> None:
+    def unplug(self, end: SerialEnd) -> None:
         """Whoever has it open gets a hang-up."""
         self._link.unlink(missing_ok=True)
         end.close()
@@ -51,37 +51,16 @@ class Joined:
         """Open it."""
         return OpenedPort(self._link)
 
-    def unplug(self, end: "End") -> None:
+    def unplug(self, end: SerialEnd) -> None:
         """Let go of it; who is behind it hears no more."""
         end.close()
 
 
-class OpenedPort:
-    """What `Terminal` is at the other side: bytes in and out, none of which blocks."""
+class OpenedPort(SerialEnd):
+    """What `Terminal` is at the other side: a port that another program offers."""
 
     def __init__(self, link: Path) -> None:
-        self.master = os.open(link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def read(self, limit: int) -> bytes:
-        """Up to so many bytes, or none."""
-        try:
-            return os.read(self.master, limit)
-        except OSError:
-            return b""
-
-    def write(self, data: bytes) -> int:
-        """How many fitted."""
-        try:
-            return os.write(self.master, data)
-        except OSError:
-            return 0
-
-    def close(self) -> None:
-        """Give it back."""
-        os.close(self.master)
-
-
-End = Terminal | OpenedPort
+        super().__init__(os.open(link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC))
 
 
 class LinkProxy:
@@ -98,7 +77,7 @@ class LinkProxy:
         self._link = FaultyLink(chance)
         self._wanted = QUIET
         self._landed = 0
-        self._ends: list[End] = []
+        self._ends: list[SerialEnd] = []
         self._out = (bytearray(), bytearray())
         self._stopping = threading.Event()
         self._plug_in()
@@ -155,7 +134,7 @@ class LinkProxy:
         for end, out, arrived in zip(self._ends, self._out, arrivals, strict=True):
             self._deliver(end, out, arrived())
 
-    def _deliver(self, end: End, out: bytearray, pieces: list[bytes]) -> None:
+    def _deliver(self, end: SerialEnd, out: bytearray, pieces: list[bytes]) -> None:
         out += b"".join(pieces)
         del out[:-KEPT_BYTES_MAX]
         size = self._link.faults.read_bytes
