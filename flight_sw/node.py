@@ -204,9 +204,7 @@ class Node:
             self._say_if(self._health.news(inputs.readings.health))
             self._life.beat(Beat.SENSORS, now)
         elif now - self._read_s > STALE_PERIODS * self._profile.heartbeat.period_s:
-            self._readings = (
-                Readings()
-            )  # nothing comes any more: what was read last is not told as new
+            self._readings = Readings()  # what was read last must not be told as new
 
     def _vote(self) -> None:
         before = self._order.repairs
