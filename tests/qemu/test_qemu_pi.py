@@ -29,6 +29,7 @@ pytestmark = pytest.mark.qemu
 BOARD = "qemu-raspberry-pi-3"
 BOOT_S = 240.0  # 15 to 30 s on a quiet machine; machines of CI are not quiet
 LOOK_S = 0.2
+FLIPS_MAX = 4
 SMOKE = Path(__file__).parent / "smoke.yaml"
 MODEL = "tiny-int8"
 
@@ -74,14 +75,20 @@ def rig(link):
 
 def wait_for(link, condition, within_s=BOOT_S):
     """The first state of the board that satisfies a condition."""
+    is_met, plant = first_state(link, condition, within_s)
+    assert is_met, plant
+    return plant
+
+
+def first_state(link, condition, within_s):
+    """Whether the condition was met in time, and the state that met it, else the last one seen."""
     end_s = time.monotonic() + within_s
     with RigClient(link) as client:
         client.wait_ready(30.0)
         while True:
             plant = client.plant()
-            if condition(plant):
-                return plant
-            assert time.monotonic() < end_s, plant
+            if condition(plant) or time.monotonic() >= end_s:
+                return condition(plant), plant
             time.sleep(LOOK_S)
 
 
@@ -130,11 +137,19 @@ def test_a_hang_is_ended_by_the_hardware_watchdog(rig, link):
 
 @pytest.mark.long
 def test_an_upset_of_the_program_counter_ends_in_a_reset(rig, link):
-    """Linux stumbles over a flipped bit of PC, panics, and the power block resets the board."""
-    boots = rig.plant().boots
-    done = rig.inject(Fault(4, FaultKind.REGISTER_FLIP, place=32.5 / 33, second=11.5 / 64))
-    assert done.landed, done.reason
-    wait_for(link, lambda plant: plant.boots > boots, within_s=90.0)
+    """A high bit of PC leads where no code is: the kernel panics, and the power block resets the board.
+
+    In a program it costs that program alone, so that a few are tried.
+    """
+    boots, is_reset = rig.plant().boots, False
+    for number in range(4, 4 + FLIPS_MAX):
+        high_bit = Fault(number, FaultKind.REGISTER_FLIP, place=32.5 / 33, second=40.5 / 64)
+        done = rig.inject(high_bit)
+        assert done.landed, done.reason
+        is_reset, plant = first_state(link, lambda plant: plant.boots > boots, within_s=45.0)
+        if is_reset:
+            break
+    assert is_reset, plant
     wait_for(link, lambda plant: plant.watchdog_left_s is not None)
 
 
