@@ -148,6 +148,7 @@ class Stand:
             to_board_bytes=cable.to_board.wire.carried_bytes,
             to_controller_bytes=cable.to_controller.wire.carried_bytes,
             overrun_bytes=cable.to_board.overrun_bytes + cable.to_controller.overrun_bytes,
+            harmed_bytes=cable.to_board.wire.harmed_bytes + cable.to_controller.wire.harmed_bytes,
         )
 
     def close(self) -> None:

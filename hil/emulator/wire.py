@@ -22,6 +22,7 @@ class Wire:
         self._busy_until_s = 0.0  # end of the last byte that came out
         self.noise = LineNoise()
         self.carried_bytes = 0
+        self.harmed_bytes = 0  # changed or lost by noise, as far as it shows
 
     @property
     def room(self) -> int:
@@ -55,7 +56,9 @@ class Wire:
         del self._queue[:count]
         self._busy_until_s += count * self._byte_s
         self.carried_bytes += count
-        return pass_through(data, self.noise, self._chance)
+        passed = pass_through(data, self.noise, self._chance)
+        self.harmed_bytes += _harmed(data, passed)
+        return passed
 
     def empty_at_s(self) -> float | None:
         """Return when the last byte on the way arrives, or None if there is none."""
@@ -64,3 +67,11 @@ class Wire:
     def clear(self) -> None:
         """Lose what is on the way, as a power cut does."""
         self._queue.clear()
+
+
+def _harmed(sent: bytes, passed: bytes) -> int:
+    """At least so many bytes did not come through as they were; where some are lost, those alone."""
+    if sent == passed:
+        return 0
+    lost = len(sent) - len(passed)
+    return lost or sum(one != other for one, other in zip(sent, passed, strict=True))

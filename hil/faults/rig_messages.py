@@ -141,6 +141,7 @@ class PlantReport:
         watchdog_left_s: until it bites; None while it is not armed.
         heat_s: scaled time that has passed for the physics.
         overrun_bytes: bytes lost because nobody took them.
+        harmed_bytes: bytes that noise on the line changed or lost.
     """
 
     temp_c: float
@@ -168,6 +169,7 @@ class PlantReport:
     to_controller_bytes: int
     overrun_bytes: int
     broken: bool = False
+    harmed_bytes: int = 0
 
 
 def decode_request(line: bytes) -> Request:

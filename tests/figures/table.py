@@ -52,9 +52,11 @@ def text(found: Sequence[Row], tier: Tier) -> str:
             shown = row.part.figure
             lines.append(f"{shown:<4}{FIGURES[shown]}")
         lines.append(_line(row, tier))
-    short = sum(row.short for row in found)
     asked = sum(row.asked for row in found)
-    last = f"{asked - short} of {asked} held" + (f", {short} short" * bool(short))
+    missing = sum(row.short and row.value is None for row in found)
+    short = sum(row.short for row in found) - missing
+    last = f"{asked - short - missing} of {asked} held" + (f", {short} short" * bool(short))
+    last += f", {missing} not measured" * bool(missing)
     lines.append(last + (f"; {len(found) - asked} {ELSEWHERE}" * (asked < len(found))))
     return "\n".join(lines)
 

@@ -44,6 +44,7 @@ LINE: Final[Mapping[str, Callable[[float], dict[str, float]]]] = {
 }
 QUIET: Final = {"bit_error_rate": 0.0, "drop_rate": 0.0, "cut": False}
 OUTAGE = "outage"
+BOOT_S, LOOK_S = 10.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,15 @@ def strike(board: RunningBoard, drawn: Drawn) -> Struck:
     if way not in ways_of(board.entry):
         return Struck(f"{way}: the rig has no injector for it on this board")
     if way == OUTAGE:
-        board.power_cycle()
-        return Struck()
+        return _cut(board, hand)
     if hand is None:
         return Struck("no rig port")
     if way in BY_HAND:
         done = hand.inject(_fault(drawn, way))
         return Struck(done.reason if not done.landed else "", done)
     if way == "latch-up":
+        if not hand.plant().powered:
+            return Struck("latch-up: no power on the board")
         hand.environment(latch_up_a=between(*LATCH_A, drawn.level[0]))
         return Struck()
     return _disturb(hand, LINE[way](drawn.level[0]), between(*NOISE_S, drawn.span[0]))
@@ -110,10 +112,24 @@ def _fault(drawn: Drawn, way: str) -> Fault:
     )
 
 
+def _cut(board: RunningBoard, hand: RigClient | None) -> Struck:
+    """Without a rig port the hook's word counts, and the judge wants the outage told."""
+    boots = None if hand is None else hand.plant().boots
+    board.power_cycle()
+    end_s = time.monotonic() + BOOT_S
+    while hand is not None and hand.plant().boots == boots:
+        if time.monotonic() > end_s:
+            return Struck("outage: the board did not start anew")
+        time.sleep(LOOK_S)
+    return Struck()
+
+
 def _disturb(hand: RigClient, changes: dict[str, float], span_s: float) -> Struck:
+    harmed = hand.plant().harmed_bytes
     hand.noise(**changes)
     try:
         time.sleep(span_s)
     finally:
         hand.noise(**QUIET)
-    return Struck()
+    landed = hand.plant().harmed_bytes > harmed
+    return Struck("" if landed else "the noise met no byte on the line")

@@ -110,11 +110,14 @@ def test_noise_and_cuts_reach_the_line_and_end(board, eventually):
     assert board.rig.noise(cut=True).cut
     port.write(b"lost")
     eventually(lambda: board.rig.plant().to_board_bytes >= 4, "bytes left")
+    assert board.rig.plant().harmed_bytes >= 4
     assert board.rig.noise(cut=False, bit_error_rate=0.1).bit_error_rate == 0.1
     data = bytes(1000)
     assert echo(port, data, eventually) != data
     board.rig.noise(bit_error_rate=0.0)
+    harmed = board.rig.plant().harmed_bytes
     assert echo(port, b"clean", eventually) == b"clean"
+    assert board.rig.plant().harmed_bytes == harmed
     port.close()
 
 
