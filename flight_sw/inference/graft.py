@@ -23,6 +23,7 @@ from flight_sw.inference.heap_pages import (
 from flight_sw.inference.live_files import LiveBytes
 from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, Blob, BlobKind
 
+_OPENINGS_MAX = 3  # a small allocation may by chance have gone to the end of the heap
 Open = Callable[[], ort.InferenceSession]
 
 
@@ -41,16 +42,14 @@ def open_grafted(
 
     OSError if the kernel refuses.
     """
-    watched = open_watched(opened)
-    wanted: dict[bytes, list[Blob]] = {}
-    for blob in blobs:
-        if blob.kind is BlobKind.GRAFT:
-            wanted.setdefault(_pages(blob, view), []).append(blob)
-    lengths = {len(pages) for pages in wanted}
-    for chunk in watched.chunks:
-        same = wanted.get(chunk.read()) if chunk.length in lengths else None
-        if same:
-            map_over(chunk, live_dir / WEIGHTS_FILE, same.pop().offset)
+    wanted = [(_pages(blob, view), blob) for blob in blobs if blob.kind is BlobKind.GRAFT]
+    for _ in range(_OPENINGS_MAX):
+        watched = open_watched(opened)
+        places = _places(watched.chunks, wanted)
+        if len(places) == len(wanted) or not watched.chunks:
+            break
+    for chunk, blob in places:
+        map_over(chunk, live_dir / WEIGHTS_FILE, blob.offset)
     return watched.session
 
 
@@ -61,6 +60,22 @@ def open_watched(opened: Open) -> Watched:
         session = opened()
     found = chunks_since(before) if is_possible else []
     return Watched(session, tuple(found))
+
+
+def _places(
+    chunks: Sequence[Chunk], wanted: Sequence[tuple[bytes, Blob]]
+) -> list[tuple[Chunk, Blob]]:
+    """The allocations that hold the bytes of a graft, and of which."""
+    left: dict[bytes, list[Blob]] = {}
+    for pages, blob in wanted:
+        left.setdefault(pages, []).append(blob)
+    lengths = {len(pages) for pages in left}
+    places = []
+    for chunk in chunks:
+        same = left.get(chunk.read()) if chunk.length in lengths else None
+        if same:
+            places.append((chunk, same.pop()))
+    return places
 
 
 def _pages(blob: Blob, view: LiveBytes) -> bytes:

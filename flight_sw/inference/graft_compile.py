@@ -4,6 +4,7 @@ Such an allocation is known by what it does: it holds the same bytes at every lo
 plain tensor that nothing reads is another one, no run writes there, and the answer changes when it does.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,8 @@ from flight_sw.inference.tensors import pack
 PageCrc = Callable[[bytes, int], int]  # CRC-32C of data, continued from a previous value
 Answers = Callable[[ort.InferenceSession], list[bytes] | None]
 _TURNS = (0x55, 0xAA)
-_STEADY_LOADS = 3
+_STEADY_LOADS = 4
+_TURNED_LOADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,12 @@ def _find(opened: Open, answers: Answers, weights: LiveBytes, dead: Sequence[Blo
     `opened` opens the model anew from its files, of which `weights` is a writable view; `answers` gives
     what it says to the proof's inputs, None where it says nothing.
     """
-    first = open_watched(opened)
-    steady = {pages for chunk in first.chunks if not has_pointers(pages := chunk.read())}
-    for _ in range(_STEADY_LOADS):
-        again = open_watched(opened)
-        steady &= {chunk.read() for chunk in again.chunks}
-        del again
+    steady = _steady(opened, _STEADY_LOADS)
     sources: dict[bytes, list[str]] = {pages: [] for pages in steady}
     for blob in dead:
         for pages in _packed_from(opened, weights, blob, steady):
             sources[pages].append(blob.name)
+    first = open_watched(opened)
     golden = answers(first.session)
     found: list[Graft] = []
     for chunk in first.chunks:
@@ -130,18 +128,33 @@ def _is_read(
     return False
 
 
+def _steady(opened: Open, loads: int) -> set[bytes]:
+    """Allocations that hold the same bytes at each of some loads, and no address."""
+    found: list[set[bytes]] = []
+    for _ in range(loads):
+        watched = open_watched(opened)
+        contents = (chunk.read() for chunk in watched.chunks)
+        found.append({pages for pages in contents if not has_pointers(pages)})
+        del watched
+    return set.intersection(*found)
+
+
 def _packed_from(opened: Open, weights: LiveBytes, blob: Blob, known: set[bytes]) -> set[bytes]:
-    """The known allocations that are others when this tensor is."""
+    """The known allocations in whose place there are others when this tensor is another one.
+
+    One that is only missing proves nothing: the allocator may have had room for it elsewhere.
+    """
     region = weights[blob.offset : blob.offset + blob.length]
     region ^= _TURNS[0]
     try:
-        changed = open_watched(opened)
-        there = {chunk.read() for chunk in changed.chunks}
+        turned = _steady(opened, _TURNED_LOADS)
     except RUNTIME_ERRORS:  # a constant that must be what it is
         return set()
     finally:
         region ^= _TURNS[0]
-    return known - there
+    gone, fresh = known - turned, Counter(len(pages) for pages in turned - known)
+    missing = Counter(len(pages) for pages in gone)
+    return {pages for pages in gone if fresh[len(pages)] >= missing[len(pages)]}
 
 
 def _as_sources(blobs: Sequence[Blob], replaced: set[str]) -> list[Blob]:

@@ -4,8 +4,10 @@ Some kernels keep the only copy of a weight that they read on the heap, where no
 The GNU allocator serves a large request with pages of its own and says so in the 16 bytes before what it
 hands out; for the time of a load it is told to call everything from `OWN_BYTES_MIN` on large. Such pages
 hold one allocation and nothing else, so a shared file may take their place: freeing unmaps either.
+One smaller than a page goes at times to the end of the heap's last page instead, and is not found.
 
-Where there is another allocator nothing is found, and the proof will say what that costs.
+Where there is another allocator, or pages are not those of a weights file, nothing is found, and the
+proof will say what that costs.
 """
 
 import ctypes
@@ -22,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flight_sw.inference.live_files import LiveBytes
+from flight_sw.inference.manifest import PAGE_BYTES
 
 OWN_BYTES_MIN: Final = 1024
 # glibc malloc.h; the values that its own rule for the first two ends at, and its default for the third.
@@ -184,7 +187,8 @@ def _hold_what_is_free(libc: Any, held: list[int]) -> bool:
 def _libc() -> Any:
     """The C library, if its allocator is the one whose words are known here."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "gnu_get_libc_version") or ctypes.sizeof(ctypes.c_void_p) != 8:
+    is_gnu = hasattr(libc, "gnu_get_libc_version") and ctypes.sizeof(ctypes.c_void_p) == 8
+    if not is_gnu or _PAGE != PAGE_BYTES:  # the kernel of a Raspberry Pi 5 has pages of 16 KiB
         return None
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
