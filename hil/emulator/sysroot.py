@@ -60,6 +60,7 @@ class SysRoot:
         self.clock_khz = NumberFile(root / CPUFREQ / "scaling_cur_freq")
         self.limit_khz = NumberFile(root / CPUFREQ / "scaling_max_freq")
         self.throttled = NumberFile(root / FIRMWARE / "get_throttled")
+        self._limit = root / CPUFREQ / "scaling_max_freq"
 
     @property
     def run_dir(self) -> Path:
@@ -78,7 +79,7 @@ class SysRoot:
 
     def read_limit_mhz(self) -> float | None:
         """Return the clock limit that software set, or None while it is being written."""
-        text = read_text(self.root / CPUFREQ / "scaling_max_freq")
+        text = read_text(self._limit)
         return int(text) / 1000 if text and text.isdigit() else None
 
     def close(self) -> None:
