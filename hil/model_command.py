@@ -196,10 +196,11 @@ def upload_command(
 
 
 def _compile_for_device(source: Path, target: Path, *, as_json: bool) -> None:
-    from flight_sw.inference.compile import compile_for_device
+    from flight_sw.inference.compile import compile_by
+    from flight_sw.inference.manifest import Route
     from flight_sw.radiation.native import crc32c
 
-    manifest = compile_for_device(source, target, crc32c)
+    manifest = compile_by(source, target, crc32c, Route.DEVICE)
     size, digest = manifest.total_bytes, manifest.digest.hex()
     if as_json:
         typer.echo(json.dumps({"folder": str(target), "digest": digest, "proofs": None}))

@@ -32,6 +32,7 @@ ROUTE_WORDS = {
     Route.GRAFTED: "packed weights saved, or mapped over the heap",
     Route.SHIFTED: "packed weights saved, 8-bit ones shifted",
     Route.PLAIN: "packing off (slower)",
+    Route.INPUTS: "weights given at every run (slowest)",
     Route.DEVICE: "on a device",
 }
 

@@ -1,10 +1,10 @@
 """Compile an ONNX model for this CPU and onnxruntime: all its weights then lie in one mapped
 file.
 
-Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. Four
+Needs the `onnx` package, so it runs on the ground, on the rig, or once at installation. Five
 routes are tried, fastest first, until the proof finds one protectable: saved packed blobs (as
 fast as a default session), the same with grafts for what is packed on the heap, the same with
-shifted 8-bit convolutions, packing off.
+shifted 8-bit convolutions, packing off, weights given at every run.
 """
 
 import contextlib
@@ -20,7 +20,8 @@ from flight_sw.inference.describe import ModelDescription, describe_model, read_
 from flight_sw.inference.graft_compile import PageCrc, add_grafts, page_crcs
 from flight_sw.inference.int8 import shift_file
 from flight_sw.inference.late_clips import put_back, take_out
-from flight_sw.inference.layout import lay_out, weight_specs
+from flight_sw.inference.layout import lay_out, make_inputs, weight_specs
+from flight_sw.inference.live_files import LoadError
 from flight_sw.inference.load import load_live
 from flight_sw.inference.manifest import (
     GRAPH_FILE,
@@ -33,10 +34,11 @@ from flight_sw.inference.manifest import (
 )
 from flight_sw.inference.prove import MIN_COVERAGE, prove
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
+from flight_sw.inference.worker_messages import TensorSpec
 
 _LEVELS = {Route.DEVICE: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC}
-_ROUTES = (Route.PACKED, Route.GRAFTED, Route.SHIFTED, Route.PLAIN)  # fastest first
-_UNPACKED = (Route.PLAIN, Route.DEVICE)
+_ROUTES = (Route.PACKED, Route.GRAFTED, Route.SHIFTED, Route.PLAIN, Route.INPUTS)  # fastest first
+_UNPACKED = (Route.PLAIN, Route.INPUTS, Route.DEVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,15 @@ def compile_guarded(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
     return _compile(_Task(describe_model(source), page_crc, source.stem, is_guarded=True), out_dir)
 
 
-def compile_for_device(source: Path, out_dir: Path, page_crc: PageCrc) -> Manifest:
-    """As `compile_model`, for a device that may not be here: the proof comes at its first load."""
+def compile_by(source: Path, out_dir: Path, page_crc: PageCrc, route: Route) -> Manifest:
+    """As `compile_model`, by one route whatever it proves: for a device that may not be here, say."""
     task = _Task(describe_model(source), page_crc, source.stem)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=".compiling-") as temporary:
         directory = Path(temporary) / "fresh"
-        manifest = _compile_as(task, directory, Route.DEVICE)
+        manifest = _compile_as(task, directory, route)
         if manifest is None:
-            raise ModelError(f"{source}: cannot be compiled for a device")
+            raise ModelError(f"{source}: cannot be compiled by the route {route.value!r}")
         put(directory, out_dir, Path(temporary) / "old")
     return manifest
 
@@ -100,6 +102,7 @@ def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:
     """The first route that is protectable, fastest first; else the one of highest coverage."""
     tried: list[tuple[float, Path, Manifest]] = []
     dead: tuple[str, ...] = ()
+    refusals: list[str] = []
     for route in _ROUTES:
         directory = folder / route.value
         manifest = _compile_as(task, directory, route)
@@ -107,11 +110,17 @@ def _best(task: _Task, folder: Path) -> tuple[Path, Manifest]:
             manifest = add_grafts(directory, manifest, dead, task.page_crc)
         if manifest is None:
             continue
-        proof = prove(load_live(directory), directory)
+        try:
+            proof = prove(load_live(directory), directory)
+        except LoadError as error:
+            refusals.append(f"{route.value}: {error}")
+            continue
         if proof.coverage >= MIN_COVERAGE:
             return directory, manifest
         dead = dead or proof.dead  # of the first: the next route has the same tensors
         tried.append((proof.coverage, directory, manifest))
+    if not tried:
+        raise ModelError(f"{task.description.path}: cannot be loaded ({'; '.join(refusals)})")
     _, directory, manifest = max(tried, key=lambda entry: entry[0])
     return directory, manifest
 
@@ -129,6 +138,7 @@ def _compile_as(task: _Task, directory: Path, route: Route) -> Manifest | None:
     if not layout.weights:
         raise ModelError(f"{task.description.path}: the model has no weights; nothing to protect")
     weights = bytes(layout.weights)
+    handed = _handed(proto, route)
     graph = proto.SerializeToString(deterministic=True)
     (directory / GRAPH_FILE).write_bytes(graph)
     (directory / WEIGHTS_FILE).write_bytes(weights)
@@ -146,10 +156,16 @@ def _compile_as(task: _Task, directory: Path, route: Route) -> Manifest | None:
         total_bytes=len(weights),
         inline_bytes=layout.inline_bytes,
         route=route,
-        device_tensors=weight_specs(proto) if route is Route.DEVICE else (),
+        handed=handed,
     )
     write_manifest(directory, manifest)
     return manifest
+
+
+def _handed(proto: Any, route: Route) -> tuple[TensorSpec, ...]:
+    if route is Route.DEVICE:
+        return weight_specs(proto)
+    return make_inputs(proto) if route is Route.INPUTS else ()
 
 
 def _with_late_clips(source: Path, directory: Path, route: Route) -> tuple[Any, bytes] | None:

@@ -2,7 +2,7 @@
 
 `add_initializer` takes a value that is on the device already in place (onnxruntime issue 29009); what
 onnxruntime makes of it is not believed but proven, blob by blob, as everywhere. Device "cpu" goes the
-same way without a GPU: so it is tested. The graph must be compiled for it (`compile_for_device`):
+same way without a GPU: so it is tested. The graph must be compiled for it (`Route.DEVICE`):
 without what only the processor's kernels know, and with the shape of every weight in the manifest.
 """
 
@@ -26,7 +26,7 @@ class DeviceModel:
     def __init__(self, live_dir: Path, manifest: Manifest, provider: Provider) -> None:
         self.manifest = manifest
         self.view = map_weights(live_dir)
-        self._specs = {spec.name: spec for spec in manifest.device_tensors}
+        self._specs = {spec.name: spec for spec in manifest.handed}
         device = "cpu" if provider is Provider.CPU else "cuda"
         self._held = {
             blob.name: ort.OrtValue.ortvalue_from_numpy(self._bytes(blob), device, 0)
@@ -84,7 +84,7 @@ def load_device(live_dir: Path, provider: Provider) -> DeviceModel:
     """
     manifest = verify(live_dir)
     check(provider)
-    if not manifest.device_tensors:
+    if not manifest.handed:
         raise LoadError(LoadFailure.CPU, "compiled for the processor: compile it for a device")
     if manifest.onnxruntime != ort.__version__:
         raise LoadError(

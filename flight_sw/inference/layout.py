@@ -82,6 +82,28 @@ def weight_specs(proto: Any) -> tuple[TensorSpec, ...]:
     return tuple(specs)
 
 
+def make_inputs(proto: Any) -> tuple[TensorSpec, ...]:
+    """Turn the weights of a laid-out graph into inputs of it; name, type and shape of each.
+
+    Small ones stay: many operators want constants there, and onnxruntime reads those where they lie.
+    """
+    import onnx
+
+    by_name = {tensor.name: tensor for tensor in proto.graph.initializer}
+    lengths = {name: _external_bytes(tensor) for name, tensor in by_name.items()}
+    handed = [spec for spec in weight_specs(proto) if lengths[spec.name] > MAX_INLINE_BYTES]
+    for spec in handed:
+        tensor = by_name[spec.name]
+        info = onnx.helper.make_tensor_value_info(spec.name, tensor.data_type, list(spec.shape))
+        proto.graph.input.append(info)
+        proto.graph.initializer.remove(tensor)
+    return tuple(handed)
+
+
+def _external_bytes(tensor: Any) -> int:
+    return sum(int(entry.value) for entry in tensor.external_data if entry.key == "length")
+
+
 def _place_packed(
     layout: Layout, name: str, packed: list[tuple[str, str]], saved: bytes
 ) -> dict[str, str]:

@@ -34,6 +34,7 @@ class LiveModel:
         self.manifest = manifest
         self.view = view
         self._session = session
+        self.handed = _handed(manifest, view)  # by name; shares the view's memory
         self._input_names = [spec.name for spec in manifest.inputs]
         self._output_names = [spec.name for spec in manifest.outputs]
 
@@ -47,7 +48,7 @@ class LiveModel:
 
     def run(self, inputs: list[Tensor]) -> list[Tensor]:
         """All outputs for these inputs, in declared order."""
-        feed = dict(zip(self._input_names, inputs, strict=True))
+        feed = dict(zip(self._input_names, inputs, strict=True)) | self.handed
         outputs: list[Tensor] = self._session.run(self._output_names, feed)
         return outputs
 
@@ -98,6 +99,17 @@ def _open(live_dir: Path, manifest: Manifest, view: LiveBytes) -> ort.InferenceS
         return open_grafted(opened, manifest.blobs, view, live_dir)
     except OSError as error:
         raise LoadError(LoadFailure.RUNTIME, f"{live_dir}: {error.strerror}") from error
+
+
+def _handed(manifest: Manifest, view: LiveBytes) -> dict[str, Tensor]:
+    """The weights that each run is given, as they lie in the view."""
+    places = {blob.name: blob for blob in manifest.blobs}
+    found = {}
+    for spec in manifest.handed if manifest.route is Route.INPUTS else ():
+        blob = places[spec.name]
+        data = view[blob.offset : blob.offset + blob.length]
+        found[spec.name] = data.view(spec.dtype).reshape(spec.shape)
+    return found
 
 
 def split_residual(manifest: Manifest, outputs: list[Tensor]) -> tuple[list[Tensor], float]:

@@ -22,7 +22,7 @@ WEIGHTS_FILE = "w.bin"
 MANIFEST_FILE = "manifest.json"
 TOKENIZER_FILE = "tokenizer.json"
 PAGE_BYTES = 4096  # unit of alignment, check bytes and repair
-FORMAT = 2
+FORMAT = 3
 RESIDUAL_OUTPUT = "va_checksum_residual"  # output of guarded graphs; above 1 is an alarm
 # What MLAS, onnxruntime's kernel library, chooses its packed layouts by.
 _CPU_FLAGS = frozenset(
@@ -51,6 +51,7 @@ class Route(Enum):
     GRAFTED = "grafted"  # the same, and pages mapped over what kernels packed on the heap
     SHIFTED = "shifted"  # saved packed blobs, after making 8-bit convolutions use other kernels
     PLAIN = "plain"  # packing off
+    INPUTS = "inputs"  # weights are inputs, given at every run: no kernel can keep others
     DEVICE = "device"  # for a GPU: without what only the processor's kernels know
 
 
@@ -89,7 +90,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int = FORMAT
     copies: int = 1  # independent copies of the weights that a board maps, for voting
     text: TextFacts | None = None  # of a language model
-    device_tensors: tuple[TensorSpec, ...] = ()  # of a graph for a device: its weights by name
+    handed: tuple[TensorSpec, ...] = ()  # weights handed over by name: to a device, or at each run
 
     @property
     def digest(self) -> bytes:

@@ -30,7 +30,10 @@ TalkReply = PieceMessage | Done | Failed
 def speaker(model: LiveModel | DeviceModel, live_dir: Path) -> TextModel | None:
     """What speaks with the live weights; None for a model of tensors."""
     facts = model.manifest.text
-    return TextModel(live_dir, model.session, frozenset(facts.ends)) if facts else None
+    if facts is None:
+        return None
+    handed = model.handed if isinstance(model, LiveModel) else {}
+    return TextModel(live_dir, model.session, frozenset(facts.ends), handed)
 
 
 class TalkTurns:

@@ -6,10 +6,11 @@ configuration (in the Qwen3 family a head is 128 wide where width over heads say
 seen stays in onnxruntime's own memory: outputs of one run are bound as inputs of the next.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from flight_sw.errors import ModelError
 from flight_sw.inference.manifest import TOKENIZER_FILE
 from flight_sw.inference.question import ANSWER_TOKENS_MAX, PROMPT_BYTES_MAX
 from flight_sw.inference.runtime import RUNTIME_ERRORS, one_line, session_options
+from flight_sw.inference.tensors import Tensor
 
 MODEL_FILE = "model.onnx"
 CONFIG_FILES = ("generation_config.json", "genai_config.json")
@@ -88,6 +90,7 @@ class TextModel:
 
     Args:
         session: with the weights to compute with; None opens the folder's own model.
+        handed: weights that the session wants given to it, by name.
         ends: tokens that end an answer; None asks the folder's configuration.
 
     Raises:
@@ -99,11 +102,15 @@ class TextModel:
         folder: Path,
         session: ort.InferenceSession | None = None,
         ends: frozenset[int] | None = None,
+        handed: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> None:
         path = folder / MODEL_FILE
         self._tokenizer = _read_tokenizer(folder / TOKENIZER_FILE)
         self._ends = read_ends(folder) if ends is None else ends
         self._session = session or _open(path)
+        self._handed = {
+            name: ort.OrtValue.ortvalue_from_numpy(value) for name, value in handed.items()
+        }
         self._inputs = {value.name: value for value in self._session.get_inputs()}
         self._pasts = [name for name in self._inputs if name.startswith(_PAST)]
         outputs = {value.name for value in self._session.get_outputs()}
@@ -160,6 +167,8 @@ class TextModel:
     def _steps(self, ids: Ids, chosen: list[int]) -> Iterator[npt.NDArray[np.float32]]:
         """Logits after the prompt, then after each token that the caller appended to `chosen`."""
         binding = self._session.io_binding()
+        for name, value in self._handed.items():
+            binding.bind_ortvalue_input(name, value)
         for name in self._pasts:
             binding.bind_ortvalue_input(name, self._empty(name))
         done, fresh = 0, ids

@@ -121,6 +121,6 @@ def test_a_model_for_a_device_is_compiled_without_a_proof_here(tmp_path):
     done = CliRunner().invoke(app, line)
     assert done.exit_code == 0, done.output
     assert "proven live by the board" in done.output
-    assert read_manifest(out).device_tensors
+    assert read_manifest(out).handed
     with pytest.raises(ModelError, match="nothing is protected there"):
         raise CliRunner().invoke(app, [*line, "--vote"]).exception

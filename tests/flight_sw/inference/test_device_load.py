@@ -5,9 +5,10 @@ import onnxruntime as ort
 import pytest
 
 from flight_sw.inference import worker_messages as w
-from flight_sw.inference.compile import compile_for_device
+from flight_sw.inference.compile import compile_by
 from flight_sw.inference.device_load import DeviceModel, load_on
 from flight_sw.inference.live_files import LoadError, stage
+from flight_sw.inference.manifest import Route
 from flight_sw.inference.prove import proof_inputs, prove
 from flight_sw.inference.provider import KEPT, NAMES, Provider
 from flight_sw.inference.tensors import pack
@@ -21,7 +22,7 @@ def on_device(request, tmp_path):
     from hil.applications.models import find_model
 
     source = find_model(request.param)
-    compile_for_device(source, tmp_path / "compiled", crc32c)
+    compile_by(source, tmp_path / "compiled", crc32c, Route.DEVICE)
     manifest = stage(tmp_path / "compiled", tmp_path / "live")
     return DeviceModel(tmp_path / "live", manifest, Provider.CPU), tmp_path / "live", source
 

@@ -16,37 +16,14 @@ from flight_sw.inference.text import (
     Sampling,
     TextModel,
 )
-from hil.applications.decoder_graph import (
-    DecoderShape,
-    build_decoder,
-    quantise_int4,
-    random_weights,
-)
-
-tokenizers = pytest.importorskip("tokenizers")
-# A head is 32 wide although width over heads is 16, as in the Qwen3 family.
-SHAPE = DecoderShape(2, 64, 4, 2, 32, 96, 260, 256, rotary_base=10_000.0)
-
-
-def _tokenizer(path):
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    level = tokenizers.pre_tokenizers.ByteLevel
-    tokenizer.pre_tokenizer = level(add_prefix_space=False)
-    tokenizer.decoder = tokenizers.decoders.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=260, initial_alphabet=level.alphabet(), show_progress=False
-    )
-    tokenizer.train_from_iterator(["a b"], trainer)
-    tokenizer.save(str(path))
+from hil.applications.decoder_graph import quantise_int4
+from tests.flight_sw.inference.decoders import SHAPE, write_decoder, write_tokenizer
 
 
 @pytest.fixture(scope="session", params=[False, True], ids=["float", "int4"])
 def folder(request, tmp_path_factory):
     """What a user drops in: a model, its tokenizer, no configuration."""
-    folder = tmp_path_factory.mktemp("text")
-    build_decoder(folder / "model.onnx", SHAPE, random_weights(1), is_int4=request.param)
-    _tokenizer(folder / "tokenizer.json")
-    return folder
+    return write_decoder(tmp_path_factory.mktemp("text") / "decoder", is_int4=request.param)
 
 
 @pytest.fixture
@@ -138,7 +115,7 @@ def test_what_is_missing_is_named(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelError, match="not a tokenizer"):
         TextModel(tmp_path)
-    _tokenizer(tmp_path / "tokenizer.json")
+    write_tokenizer(tmp_path / "tokenizer.json")
     with pytest.raises(ModelError, match=r"model\.onnx: no such file"):
         TextModel(tmp_path)
 
