@@ -51,21 +51,29 @@ class BoardLine:
         except VanAllenError:
             return  # refused, or the answer is late: what counts is what comes down
 
-    def hear(self, seconds: float) -> set[int]:
-        """Look at every answer that comes; which jobs were answered."""
-        heard = set()
-        for one in self.stack.ground.poll(seconds):
-            if not isinstance(one, Result):
-                continue
-            heard.add(one.job)
-            data = self.asked.get(one.job)
-            if data is None:
-                self.wrong.append(f"job {one.job} was never asked for")
-            elif not same_bits(one.output, self.stack.twin.answer(data)):
-                self.wrong.append(f"job {one.job} is answered wrongly")
-            else:
-                self.right += 1
-        return heard
+    def hear(self, seconds: float, first: float = float("inf")) -> bool:
+        """Look at every answer that comes, for so long or until a job from `first` on is answered.
+
+        The time is kept: who asks again as soon as anything comes down asks for more than is answered,
+        and measures a queue of its own making.
+        """
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            answered = [one for one in self.stack.ground.poll(left_s) if isinstance(one, Result)]
+            for one in answered:
+                self._check(one)
+            if any(one.job >= first for one in answered):
+                return True
+        return False
+
+    def _check(self, answer: Result) -> None:
+        data = self.asked.get(answer.job)
+        if data is None:
+            self.wrong.append(f"job {answer.job} was never asked for")
+        elif not same_bits(answer.output, self.stack.twin.answer(data)):
+            self.wrong.append(f"job {answer.job} is answered wrongly")
+        else:
+            self.right += 1
 
     def disturbed(self, faults: LinkFaults, seconds: float) -> float:
         """Disturb the line with jobs going on; how long after its end a new job is answered.
@@ -96,7 +104,7 @@ class BoardLine:
             if self.stack.is_safe():
                 self.stack.ground.send("set-mode", mode="NOMINAL")
             self.ask(max(self.asked, default=0) + 1)
-            if any(job >= first for job in self.hear(JOB_PERIOD_S)):
+            if self.hear(JOB_PERIOD_S, first):
                 return time.monotonic() - start_s
         return float("inf")
 

@@ -36,11 +36,11 @@ def test_a_model_goes_up_serves_and_another_shape_is_refused(tmp_path):
     with start_stack(setup) as stack:
         ground = stack.ground
         ground.send("set-mode", mode="NOMINAL").done()
-        ground.expect(event="model-protected", within_s=30)
-        assert ground.wait_until(lambda: _at_work(ground), 30), "the board never came to work"
+        ground.expect(event="model-protected", within_s=60)
+        assert ground.wait_until(lambda: _at_work(ground), 60), "the board never came to work"
         upload(ground, update, Upload(slot=2, file=1, within_s=60, keep=True), said.append)
         ground.send("report-models").done()
-        ground.expect(ModelReport, where=lambda model: model.slot == 2, within_s=5, fresh=False)
+        ground.expect(ModelReport, where=lambda model: model.slot == 2, within_s=30, fresh=False)
         names = {region.name for region in stack.rig.regions()}
         assert {"weights:telemetry-anomaly", "weights:telemetry-anomaly@2"} <= names
         with pytest.raises(UpdateNotKept, match="WRONG_SHAPE"):

@@ -13,7 +13,10 @@ from flight_sw.devices.storage import FileStorage, read_key_file, write_key_file
 from flight_sw.errors import KeyFileError, StoreError, UserError
 from flight_sw.store.records import Record
 
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+SHARED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=20,
+)
 
 
 @SHARED

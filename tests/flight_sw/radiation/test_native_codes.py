@@ -143,16 +143,28 @@ def test_more_losses_than_parity_are_refused():
         native.storage_rebuild(shards, [True], 3)
 
 
-def test_call_overhead_is_small():
-    """A call with three buffers costs at most 2 microseconds of CPU (best of many, this machine)."""
-    one, two, three = (bytearray(64) for _ in range(3))
+def best_cpu_s(call, *arguments):
+    """The least that a call takes, so that neither a busy nor a cold machine counts."""
     best_s = 1.0
     for _ in range(40):
         start = time.thread_time()
         for _ in range(500):
-            native.tmr_scrub(one, two, three)
+            call(*arguments)
         best_s = min(best_s, (time.thread_time() - start) / 500)
-    assert best_s < 6e-6  # three times the goal: the figure itself is published by the bench
+    return best_s
+
+
+def test_call_overhead_is_small():
+    """A call with three buffers costs about as much as five looks at them in Python, 20 at most.
+
+    In microseconds it depends on the machine: the bench publishes that, with its goal of 2.
+    """
+    three = [bytearray(64) for _ in range(3)]
+
+    def look(*buffers):
+        return sum(memoryview(one).nbytes for one in buffers)
+
+    assert best_cpu_s(native.tmr_scrub, *three) < 20 * best_cpu_s(look, *three)
 
 
 def test_parity_of_the_wrong_size_is_refused():

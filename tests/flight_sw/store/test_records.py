@@ -11,7 +11,10 @@ from flight_sw.errors import StoreError
 from flight_sw.store.records import Record, SlotProblem
 
 OVERHEAD_BYTES = 22
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+SHARED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=40,
+)
 
 
 @SHARED

@@ -28,7 +28,7 @@ environment: [{at_s: 0, mount_c: 20}]
 
 
 @pytest.fixture
-def flying(tmp_path, eventually):
+def flying(tmp_path, eventually, interruptible):
     """A flight under way, and its folder."""
     (tmp_path / "long.yaml").write_text(SCENARIO)
     words = ("run", "--scenario", "long.yaml", "--model", "telemetry-anomaly", "--out", "run")

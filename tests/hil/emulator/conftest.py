@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 STAND_IN = (sys.executable, str(HERE / "stand_in_node.py"))
 FAST_HEAT = 200.0
+START_S = ENDS_S = 60.0  # a busy machine; a quiet one needs 1
 
 
 @dataclass
@@ -62,10 +63,10 @@ def one_emulator(tmp_path_factory):
     link = tmp_path_factory.mktemp("emulator") / "board"
     process = run(link, ROOT / "boards/emulated.yaml", FAST_HEAT)
     with RigClient(link) as rig:
-        rig.wait_ready(20)
+        rig.wait_ready(START_S)
         yield Running(process, link, rig)
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=ENDS_S)
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def launch(tmp_path, profile_file):
     for process in started:
         process.send_signal(signal.SIGTERM)
     for process in started:
-        process.communicate(timeout=10)
+        process.communicate(timeout=ENDS_S)
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def emulator(launch, tmp_path):
         process = launch(**options)
         rig = RigClient(tmp_path / "board")
         clients.append(rig)
-        rig.wait_ready(10)
+        rig.wait_ready(START_S)
         return Running(process, tmp_path / "board", rig)
 
     yield make

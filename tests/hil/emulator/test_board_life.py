@@ -146,7 +146,7 @@ def test_worker_faults_land_on_the_worker(board, eventually):
 
 
 def test_a_killed_emulator_leaves_nothing_and_its_successor_takes_over(emulator, eventually):
-    """Kill -9, start again: the controller's port comes back by itself within ten seconds."""
+    """Kill -9, start again: the controller's port comes back by itself."""
     board = emulator()
     port = open_port(board.link)
     answers(port, eventually)
@@ -167,7 +167,7 @@ def test_an_orderly_end_leaves_no_process_and_no_link(emulator, eventually):
     board = emulator()
     left = eventually(lambda: board.rig.plant().worker_pid and board.rig.plant(), "worker runs")
     board.process.terminate()
-    assert board.process.wait(10) == 0
+    assert board.process.wait(60) == 0
     assert not lives(left.node_pid)
     eventually(lambda: not lives(left.worker_pid), "worker gone")
     assert not os.path.lexists(board.link)
@@ -180,7 +180,7 @@ def test_a_second_emulator_on_the_same_link_is_refused(emulator, launch):
     """Two boards never share a port; the message says who has it."""
     board = emulator()
     second = launch()
-    _, text = second.communicate(timeout=10)
+    _, text = second.communicate(timeout=60)
     assert second.returncode == 2
     assert f"process {board.process.pid}" in text
     assert text.count("\n") == 1
@@ -197,7 +197,7 @@ def test_a_second_emulator_on_the_same_link_is_refused(emulator, launch):
 def test_a_link_that_cannot_be_is_one_clear_line(launch, tmp_path, make, says):
     """A wrong path ends in one line and exit code 2."""
     process = launch(link=make(tmp_path))
-    _, text = process.communicate(timeout=10)
+    _, text = process.communicate(timeout=60)
     assert process.returncode == 2
     assert says in text
     assert text.count("\n") == 1
@@ -206,7 +206,7 @@ def test_a_link_that_cannot_be_is_one_clear_line(launch, tmp_path, make, says):
 def test_a_node_that_refuses_to_start_speaks_through_the_emulator(tmp_path, launch):
     """The node's own line reaches the person, with exit code 2."""
     process = launch(node=["/bin/sh", "-c", "echo 'models: no such directory' >&2; exit 2"])
-    _, text = process.communicate(timeout=10)
+    _, text = process.communicate(timeout=60)
     assert (process.returncode, text) == (2, "models: no such directory\n")
 
 
@@ -216,11 +216,11 @@ def test_the_supply_keeps_its_position_over_a_restart(launch, emulator, tmp_path
     board.supply.set_on(False)
     eventually(lambda: not board.rig.plant().powered, "off")
     board.process.send_signal(signal.SIGINT)
-    board.process.wait(10)
+    board.process.wait(60)
     again = emulator()
     assert not again.rig.plant().powered
     again.process.terminate()
-    out, _ = again.process.communicate(timeout=10)
+    out, _ = again.process.communicate(timeout=60)
     assert "switched off" in out
 
 

@@ -250,7 +250,7 @@ def test_the_doctor_tries_every_part(capsys: Any) -> None:
     assert "self-test passed" in findings["native core"]["found"]
 
 
-def test_interrupting_watch_is_130(bench: Any, tmp_path: Path) -> None:
+def test_interrupting_watch_is_130(bench: Any, interruptible: None) -> None:
     """^C ends a live command without a traceback, with exit code 130."""
     command = [sys.executable, "-m", "hil", "watch", "--json", "--space", bench.url]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
