@@ -29,10 +29,9 @@ def open_and_greet(board, eventually):
         return b"?" in port.read()
 
     eventually(asked, "the board answers")
-    quiet_since = time.monotonic()
-    while time.monotonic() < quiet_since + 0.05:
-        if port.read():
-            quiet_since = time.monotonic()
+    last, heard = os.urandom(8), bytearray()
+    port.write(last)
+    eventually(lambda: heard.extend(port.read()) or heard.endswith(last), "the last of it")
     return port
 
 
