@@ -167,6 +167,7 @@ class BoardSide:
         self._services.events.put(happening(name, **values))
 
     def _restarted(self) -> list[Report]:
+        self._watch.restarted()
         self._temperature.clear()
         self._power.clear()
         self._health.forget()

@@ -56,11 +56,18 @@ class BoardWatch:
         self._cycle_wanted = False
         self._supply_on: bool | None = None
         self._asserted_s = float("-inf")
+        self._was_heard = False
+        self._former_until_s = float("-inf")
 
     def beat(self, now: float) -> list[Happening]:
-        """A heartbeat arrived."""
-        if self.state is BoardState.OFF:
+        """A heartbeat arrived.
+
+        One that was still on the line when the board was reset is none of the board that boots: taken
+        for a recovery, the silence of that boot would be answered with the next rung.
+        """
+        if self.state is BoardState.OFF or now < self._former_until_s:
             return []
+        self._was_heard = True
         self._beats.beat(_BEAT, now)
         was, self.state = self.state, BoardState.UP
         if was is BoardState.UP or self._silent_since_s is None:
@@ -68,6 +75,10 @@ class BoardWatch:
         silence_s, self._silent_since_s = now - self._silent_since_s, None
         self._ladder.recovered(now)
         return [happening("recovered", time=silence_s)]
+
+    def restarted(self) -> None:
+        """Who speaks now is the board that booted."""
+        self._former_until_s = float("-inf")
 
     def power_cycle(self) -> None:
         """Ground asked for one."""
@@ -130,6 +141,7 @@ class BoardWatch:
         self._cycle_wanted = False
         self.power_cycles += 1
         self._on_at_s = now + self._off_s
+        self._former_until_s = float("inf")
         self.state = BoardState.BOOTING
         self._supply_on = False
         return SupplyOrder(on=False)
@@ -153,6 +165,9 @@ class BoardWatch:
     def _boot(self, now: float, state: BoardState = BoardState.BOOTING) -> None:
         self.state = state
         self._boot_until_s = now + self._limits.boot_s
+        # As long as a living board may take: what comes later, and from no new start, is no remainder.
+        late_s = self._limits.timeout_s if self._was_heard else float("-inf")
+        self._former_until_s = now + late_s
 
     def _switch_off(self) -> SupplyOrder:
         first = self._supply_on is not False

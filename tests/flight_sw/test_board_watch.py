@@ -129,3 +129,38 @@ def test_profile_sections_are_frozen():
     with pytest.raises((AttributeError, TypeError)):
         HEARTBEAT.timeout_s = 99.0
     assert msgspec.structs.asdict(HEARTBEAT)["timeout_s"] == 1.0
+
+
+def test_a_beat_that_was_on_the_line_at_the_reset_is_no_recovery(bench):
+    """Found on a line that brought single bytes: it was answered with a power cycle, and then SAFE."""
+    bench.alive = False
+    bench.run(1.2)
+    assert bench.orders[-1][1] == SupplyOrder(pulse_reset=True)
+    assert bench.watch.beat(bench.now + 0.4) == []
+    assert bench.watch.state is BoardState.SILENT
+    bench.run(2.5)  # longer than the longest silence, shorter than a boot
+    assert len(bench.orders) == 1
+    bench.watch.restarted()
+    bench.alive = True
+    bench.run(0.2)
+    assert bench.watch.state is BoardState.UP
+    assert bench.events == ["board-silent", "recovery-step", "recovered"]
+
+
+def test_a_board_that_no_reset_reaches_is_up_when_it_speaks_again(bench):
+    """Without a reset line it comes back as it was: no new start, and beats as before."""
+    bench.alive = False
+    bench.run(1.2)
+    bench.alive = True
+    bench.run(HEARTBEAT.timeout_s + 0.2)
+    assert bench.watch.state is BoardState.UP
+    assert len(bench.orders) == 1
+
+
+def test_a_beat_while_the_power_is_off_is_none(bench):
+    """It was on the line before; who speaks later has booted."""
+    bench.watch.power_cycle()
+    bench.alive = False
+    bench.run(0.2)
+    bench.watch.beat(bench.now)
+    assert bench.watch.state is BoardState.BOOTING
