@@ -37,9 +37,10 @@ test-long: setup
 coverage: setup
 	$(BIN)/python -m tests.branches
 
-# A Raspberry Pi 3 in QEMU: builds its card the first time; skips where programs are missing.
+# A Raspberry Pi 3 in QEMU: builds its card the first time; skips where programs are missing. A board takes
+# one core, so two fly at a time.
 test-qemu: setup
-	$(BIN)/pytest -m qemu -rs tests/qemu
+	$(BIN)/pytest -m qemu -rs -n 2 --dist loadfile tests/qemu
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -105,8 +105,9 @@ class FlightDirector:
 
     def _boot(self) -> None:
         self._recorder.phase("Boot")
-        first = self._scenario.environment[0]  # holds before the board gets power, too
-        self._stack.rig.environment(mount_c=first.mount_c, extra_load_w=first.extra_load_w)
+        if self._patience.boots_in_heat:
+            first = self._scenario.environment[0]  # holds before the board gets power, too
+            self._stack.rig.environment(mount_c=first.mount_c, extra_load_w=first.extra_load_w)
         self._need("boots into SAFE", lambda: self._reported("mode") == "SAFE", BOOT_S)
         self._recorder.ground("First telecommand: ping")
         before_s = time.monotonic()

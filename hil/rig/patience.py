@@ -19,6 +19,8 @@ class Patience:
         settle_s: for a scrub pass that confirms the last results.
         deadline_s: what a job's deadline gains, because recoveries eat so much more of it.
         recovery_s: by fault kind, where it is longer than the judge's own bound.
+        boots_in_heat: whether the board boots in the scenario's first heat. Boot and proofs of minutes
+            would be an hour of it at the scenario's scale, and the governor would stretch them.
     """
 
     board_up_s: float
@@ -27,6 +29,7 @@ class Patience:
     settle_s: float
     deadline_s: float
     recovery_s: Mapping[str, float]
+    boots_in_heat: bool
 
 
 def patience(profile: Profile) -> Patience:
@@ -43,6 +46,7 @@ def patience(profile: Profile) -> Patience:
         settle_s=max(SETTLE_S, beat.boot_s),
         deadline_s=2 * (ladder_s + bring_up_s + work.load_timeout_s) if is_slow else 0.0,
         recovery_s=_recovery_s(ladder_s + beat.boot_s, worker_s) if is_slow else {},
+        boots_in_heat=not is_slow,
     )
 
 

@@ -1,5 +1,6 @@
 """Runs the emulated Pi as a board of the rig: port, supply switch and rig port as every board has."""
 
+import fcntl
 import os
 import signal
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from hil.emulator.settings import LOCK_SUFFIX, EmulatorOptions, beside, read_pro
 from hil.places import cache_home
 from hil.rig.qemu_pi.image import Image, build, find
 from hil.rig.qemu_pi.machine import PiMachine
+
+LOCK = "lock"
 
 
 def run_qemu_pi(options: EmulatorOptions) -> int:
@@ -39,8 +42,12 @@ def stop_board(link: Path) -> bool:
 
 
 def build_image(say: Callable[[str], None]) -> Image:
-    """The card in the cache, made where it is missing or out of date."""
-    return build(image_folder(), say)
+    """The card in the cache, made where it is missing or out of date; by one program at a time."""
+    folder = image_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build(folder, say)
 
 
 def image_folder() -> Path:

@@ -11,6 +11,7 @@ def test_the_emulated_board_keeps_its_short_limits():
     assert (limits.stalled_s, limits.settle_s) == (STALLED_S, SETTLE_S)
     assert limits.deadline_s == 0.0
     assert limits.recovery_s == {}
+    assert limits.boots_in_heat
 
 
 def test_a_slow_board_is_given_the_time_its_profile_names():
@@ -20,3 +21,4 @@ def test_a_slow_board_is_given_the_time_its_profile_names():
     assert limits.board_up_s >= 2 * profile.heartbeat.boot_s
     assert limits.recovery_s["board-hang"] > 2 * profile.heartbeat.boot_s
     assert limits.deadline_s > limits.recovery_s["board-hang"]
+    assert not limits.boots_in_heat

@@ -1,5 +1,6 @@
 """The silicon and the memory window of the QEMU Pi, without QEMU."""
 
+import fcntl
 import json
 import os
 import struct
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.faults.memory import flip_bit, read_byte
+from hil.rig.qemu_pi import process
 from hil.rig.qemu_pi.initramfs import pack, resolve
 from hil.rig.qemu_pi.machine import quota_share
 from hil.rig.qemu_pi.mailbox import IN, OUT, GuestRegion, Mailbox
@@ -182,3 +184,22 @@ def test_modules_come_after_what_they_need(tmp_path):
     (tmp_path / "init").write_text("#!/bin/sh\n")
     first = pack(tmp_path, tmp_path / "busybox", tmp_path / "init")
     assert pack(tmp_path, tmp_path / "busybox", tmp_path / "init") == first
+
+
+def test_two_programs_never_make_the_card_at_once(tmp_path, monkeypatch):
+    """Whoever builds holds the cache's lock until the card is there, and gives it back."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    seen = []
+
+    def is_free(folder):
+        with (folder / process.LOCK).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    monkeypatch.setattr(process, "build", lambda folder, _say: seen.append(is_free(folder)))
+    process.build_image(seen.append)
+    assert seen == [False]
+    assert is_free(process.image_folder())
