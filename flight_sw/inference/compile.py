@@ -18,7 +18,7 @@ import onnxruntime as ort
 from flight_sw.errors import ModelError
 from flight_sw.inference.describe import ModelDescription, describe_model, read_proto
 from flight_sw.inference.graft_compile import PageCrc, add_grafts, page_crcs
-from flight_sw.inference.int8 import shift_file
+from flight_sw.inference.int8 import saturates, shift_file
 from flight_sw.inference.late_clips import put_back, take_out
 from flight_sw.inference.layout import lay_out, make_inputs, weight_specs
 from flight_sw.inference.live_files import LoadError
@@ -130,7 +130,7 @@ def _compile_as(task: _Task, directory: Path, route: Route) -> Manifest | None:
     source = task.description.path
     if route is Route.SHIFTED:
         source = directory.with_suffix(".onnx")
-        if not shift_file(task.description.path, source):
+        if not shift_file(task.description.path, source) or saturates():
             return None
     found = _with_late_clips(source, directory, route) if task.is_guarded else None
     proto, saved = found or _optimised(source, directory, route)

@@ -3,11 +3,15 @@
 Weights with zero point 0 take a kernel whose packed copy lives on the heap only and is never
 saved, so no flip or repair in the file would reach it. Weight and zero point are both lowered by
 one: w - z stays the same, the ordinary packed kernel is used, and its packed copy is saved.
-It is slower than the hidden
-kernel and much faster than packing off.
+It is slower than the hidden kernel and much faster than packing off.
+
+That holds where sums are exact. With AVX2 and without VNNI the kernels add two products in 16 bits and
+cut off what does not fit (onnxruntime's page on quantisation, "when and why do I need reduce-range"), so
+there another weight is cut off elsewhere: such a processor `saturates`.
 """
 
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +68,38 @@ def shift_weights(proto: Any) -> int:
         node.input[_ZERO_POINT] = name
         shifted += 1
     return shifted
+
+
+@cache
+def saturates() -> bool:
+    """Whether this processor's 8-bit kernels cut sums off, found with one whose sums are largest."""
+    import onnx
+
+    make, channels = onnx.helper, 64
+    exact, counted = channels * 255 * 127, 200
+    constants = {
+        "one": np.float32(1),
+        "zero": np.uint8(0),
+        "w": np.full((16, channels, 1, 1), 127, np.int8),
+        "wz": np.int8(0),
+        "scale": np.float32(exact / counted),
+    }
+    names = ["x", "one", "zero", "w", "one", "wz", "scale", "zero"]
+    tensors = [onnx.numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items()]
+    graph = make.make_graph(
+        [make.make_node("QLinearConv", names, ["y"])],
+        "largest sums",
+        [make.make_tensor_value_info("x", onnx.TensorProto.UINT8, [1, channels, 4, 4])],
+        [make.make_tensor_value_info("y", onnx.TensorProto.UINT8, [1, 16, 4, 4])],
+        tensors,
+    )
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=10)
+    options = session_options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    session = ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    largest = np.full((1, channels, 4, 4), 255, np.uint8)
+    return bool((session.run(None, {"x": largest})[0] != counted).any())
 
 
 def _with_fused_convolutions(source: Path) -> Any:
