@@ -12,6 +12,25 @@ import msgspec
 from flight_sw.profile import Profile
 from hil.faults.line import LineNoise
 
+BITS_PER_BYTE = 10  # start and stop bit
+
+
+@dataclass(slots=True)
+class Wire:
+    """One direction of a serial line: bytes leave one after another, so that none overtakes.
+
+    Args:
+        free_s: when the last byte that was given to it is over.
+    """
+
+    baud: int
+    free_s: float = 0.0
+
+    def arrival_s(self, now_s: float, data: bytes) -> float:
+        """When the last of these bytes is over; they wait for those before them."""
+        self.free_s = max(now_s, self.free_s) + len(data) * BITS_PER_BYTE / self.baud
+        return self.free_s
+
 
 @dataclass(frozen=True, slots=True)
 class Links:

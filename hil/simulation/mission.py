@@ -30,11 +30,10 @@ from hil.faults.regions import Region
 from hil.kernel import Actor, Timeline, stream
 from hil.simulation.board import VirtualBoard
 from hil.simulation.ground import ANSWER_S, VirtualGround
-from hil.simulation.links import Links
+from hil.simulation.links import Links, Wire
 from hil.simulation.pace import Pace
 from hil.simulation.retrieval import Retrieval
 
-BITS_PER_BYTE = 10  # start and stop bit
 SUPPLY_PERIOD_S = 10.0
 SAMPLE_S = 60.0
 FORECAST_EVERY_S = 60.0
@@ -133,6 +132,7 @@ class Mission:
         self._stored: dict[str, int] = {}
         self._saved: frozenset[str] = frozenset()
         self._to_controller = b""
+        self._wires = {name: Wire(profile.serial.baud) for name in ("to-board", "from-board")}
         self._supply_due_s = self._forecast_due_s = 0.0
         self._hung_at_s = 0.0
         self._brain = Actor("controller", self._step_controller)
@@ -204,11 +204,8 @@ class Mission:
         if outputs.supply != SupplyOrder():
             self._switch(now, outputs.supply)
         if outputs.board:
-            self.timeline.call(
-                now + self._line_s(outputs.board),
-                "line",
-                partial(self._arrive_at_board, outputs.board),
-            )
+            arrive_s = self._wires["to-board"].arrival_s(now, outputs.board)
+            self.timeline.call(arrive_s, "line", partial(self._arrive_at_board, outputs.board))
         if outputs.space and contact:
             self.ground.receive(self._through_space(outputs.space))
         self.timeline.wake(self._brain, wake_at)
@@ -226,11 +223,8 @@ class Mission:
         serial, wake_at = self.board.step(now)
         self._note(now, b"N", serial)
         if serial:
-            self.timeline.call(
-                now + self._line_s(serial),
-                "line",
-                partial(self._arrive_at_controller, serial),
-            )
+            arrive_s = self._wires["from-board"].arrival_s(now, serial)
+            self.timeline.call(arrive_s, "line", partial(self._arrive_at_controller, serial))
         if wake_at != float("inf"):
             self.timeline.wake(self._node, wake_at)
 
@@ -249,9 +243,6 @@ class Mission:
         if order.pulse_reset:
             self.board.reset(now)
         self.timeline.wake(self._node, now)
-
-    def _line_s(self, data: bytes) -> float:
-        return len(data) * BITS_PER_BYTE / self._profile.serial.baud
 
     def _note(self, now: float, who: bytes, data: bytes) -> None:
         if data:

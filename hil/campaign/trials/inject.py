@@ -14,12 +14,20 @@ from hil.campaign.residue import name_of
 from hil.campaign.trials.boots import boot_loop, both_slots, hot_mount, profile_flip
 from hil.campaign.trials.forgery import forged
 from hil.campaign.trials.stack import TrialStack
-from hil.campaign.trials.strike import CROWDED, Strike, between, lasting, until
+from hil.campaign.trials.strike import (
+    CROWDED,
+    Strike,
+    between,
+    is_free,
+    lasting,
+    place_of,
+    until,
+)
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault, state_of
 from hil.faults.line import LineNoise
 from hil.faults.memory import flip_bit
-from hil.faults.regions import Region, choose_bits, page_of
+from hil.faults.regions import Region, choose_bits
 
 FLIPS: Final[Mapping[str, FaultKind]] = {
     "weight-flip": FaultKind.WEIGHT_FLIP,
@@ -33,6 +41,7 @@ FLIPS: Final[Mapping[str, FaultKind]] = {
     "vote-same-bit": FaultKind.VOTE_DOUBLE_FLIP,
 }
 BURST_LEAST, BURST_MOST = 2, 8
+WAIT_S, WAIT_MAX_S = 0.05, 10.0  # for another fault of the batch to be mended and told
 STUCK_EVERY_S = 0.05
 STUCK_FOR_S = 4.5
 LATCH_A = (2.2, 4.0)  # on top of some 0.5 A: above the limit of 2.5 A
@@ -45,9 +54,19 @@ def strike(stack: TrialStack, one: Strike) -> None:
     """Do it now; what became of it is in `one`."""
     now = stack.timeline.now_s
     one.at_s = one.ends_s = now
+    one.due_s = min(one.due_s, now)
     stack.board.physics.advance_to(now)
     act = STRIKES.get(one.variant)
-    one.void = flip(stack, one) if act is None else act(stack, one)
+    if act is not None:
+        one.void = act(stack, one)
+    elif is_free_for(stack, one):
+        one.void = flip(stack, one)
+    elif now - one.due_s < WAIT_MAX_S:
+        stack.timeline.call(now + WAIT_S, "strike", lambda _: strike(stack, one))
+        return
+    else:
+        one.void = CROWDED
+    one.struck = True
     stack.wake()
 
 
@@ -69,17 +88,18 @@ def memory_map(stack: TrialStack) -> list[Region]:
     return regions
 
 
+def is_free_for(stack: TrialStack, one: Strike) -> bool:
+    """Whether every other hit of the batch where this one is to strike was told of since."""
+    if not one.others:
+        return True
+    bits = choose_bits(*_fault(stack, one))
+    return all(is_free(stack, place, one.others) for place in {place_of(bit) for bit in bits})
+
+
 def flip(stack: TrialStack, one: Strike) -> str:
     """Flip the bits of a memory fault."""
-    kind = FLIPS[one.variant]
-    regions = memory_map(stack)
-    if kind in (FaultKind.WEIGHT_FLIP, FaultKind.WEIGHT_BURST):
-        computing = stack.kit.computing
-        regions = [r for r in regions if name_of(r.name) in computing]
-    level = float(BURST_LEAST + int(one.level * (BURST_MOST - BURST_LEAST + 1)))
-    fault = Fault(one.number, kind, one.at_s, one.place, one.second, level=level)
-    bits = choose_bits(fault, regions)
-    pages = {(name_of(b.region.name), page_of(b.region.name, b.offset)) for b in bits}
+    fault, regions = _fault(stack, one)
+    pages = {place_of(bit) for bit in choose_bits(fault, regions)}
     if pages & one.taken:
         return CROWDED
     one.taken |= pages
@@ -87,6 +107,17 @@ def flip(stack: TrialStack, one: Strike) -> str:
     if one.variant == "stuck-bit" and not void:
         _keep_stuck(stack, one)
     return void
+
+
+def _fault(stack: TrialStack, one: Strike) -> tuple[Fault, list[Region]]:
+    """What to flip, and the regions that it is drawn from."""
+    kind = FLIPS[one.variant]
+    regions = memory_map(stack)
+    if kind in (FaultKind.WEIGHT_FLIP, FaultKind.WEIGHT_BURST):
+        computing = stack.kit.computing
+        regions = [r for r in regions if name_of(r.name) in computing]
+    level = float(BURST_LEAST + int(one.level * (BURST_MOST - BURST_LEAST + 1)))
+    return Fault(one.number, kind, one.at_s, one.place, one.second, level=level), regions
 
 
 def _keep_stuck(stack: TrialStack, one: Strike) -> None:

@@ -316,7 +316,8 @@ class TrialStack(Mission):
         data = self._passed("to-board", data, now)
         if data:
             arrive = partial(self._arrive_at_board, data)
-            self.timeline.call(now + self._line_s(data), "line", arrive)
+            arrive_s = self._wires["to-board"].arrival_s(now, data)
+            self.timeline.call(arrive_s, "line", arrive)
 
     def _step_board(self, now: float) -> None:
         serial, wake_at = self.board.step(now)
@@ -324,7 +325,8 @@ class TrialStack(Mission):
         serial = self._passed("from-board", serial, now)
         if serial:
             arrive = partial(self._arrive_at_controller, serial)
-            self.timeline.call(now + self._line_s(serial), "line", arrive)
+            arrive_s = self._wires["from-board"].arrival_s(now, serial)
+            self.timeline.call(arrive_s, "line", arrive)
         if wake_at != float("inf"):
             self.timeline.wake(self._node, wake_at)
 
@@ -334,7 +336,9 @@ class TrialStack(Mission):
         if not data:
             return data
         if now < line.held_until_s:
-            self.timeline.call(line.held_until_s, "stall", partial(self._deliver, name, data))
+            wire = self._wires.get(name)
+            until_s = max(line.held_until_s, wire.free_s if wire else 0.0)
+            self.timeline.call(until_s, "stall", partial(self._deliver, name, data))
             return b""
         data = pass_through(data, line.noise, self._chance)
         return data + data if line.twice else data

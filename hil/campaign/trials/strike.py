@@ -1,11 +1,15 @@
 """One fault being done to a stack: what it is told, and what became of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from hil.campaign.residue import name_of
 from hil.campaign.trials.stack import TrialStack
+from hil.faults.regions import Bit, page_of
 from hil.faults.rig_messages import Hit
 
+Place = tuple[str, int]  # region or voted record, page
 CROWDED = "another fault of the batch was in that place"
 
 
@@ -16,6 +20,8 @@ class Strike:
     Args:
         number: of the fault in its trial, 0 or 1; picks its fractions.
         ends_s: when its cause is over; infinity until taken back.
+        taken: pages hit, by all of a batch of which each page may be hit once.
+        others: strikes of a batch which wait until a place is mended, and the ground knows.
     """
 
     variant: str
@@ -29,9 +35,29 @@ class Strike:
     void: str = ""
     place_name: str = ""  # where memory has no say
     hits: tuple[Hit, ...] = ()
-    taken: set[tuple[str, int]] = field(default_factory=set)  # pages hit, by all of a batch
+    due_s: float = float("inf")  # when it was to strike; later where it had to wait
+    struck: bool = False
+    taken: set[Place] = field(default_factory=set)
+    others: Sequence["Strike"] = ()
     kept: object = None  # held so that its memory is not used again while its bits are looked at
     undo: list[Callable[[], None]] = field(default_factory=list)
+
+
+def is_free(stack: TrialStack, place: Place, others: Sequence[Strike]) -> bool:
+    """Whether the ground was told, since they struck, of all that hit this place before."""
+    struck_s = [one.at_s for one in others if place in {place_of(h) for h in one.hits}]
+    told_s = [e.at_s for e in stack.notes.events if place == _place_told(e.values)]
+    return not struck_s or max(struck_s) <= max(told_s, default=float("-inf"))
+
+
+def place_of(hit: Hit | Bit) -> Place:
+    """Region or voted record that was hit, and the page in it."""
+    region = hit.region if isinstance(hit, Hit) else hit.region.name
+    return name_of(region), page_of(region, hit.offset)
+
+
+def _place_told(values: Mapping[str, Any]) -> Place:
+    return str(values.get("region", values.get("record"))), int(values.get("page", 0))
 
 
 def until(stack: TrialStack, one: Strike, span_s: float, undo: Callable[[], None]) -> str:

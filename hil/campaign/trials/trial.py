@@ -9,7 +9,7 @@ from flight_sw.inference.job import Protection
 from hil.campaign.record import FAILURES, Flight, Injection, JobCounts, Outcome, Planned
 from hil.campaign.residue import Damage, look, name_of
 from hil.campaign.trials.draw import Drawn
-from hil.campaign.trials.inject import Strike, memory_map, strike
+from hil.campaign.trials.inject import WAIT_S, Strike, memory_map, strike
 from hil.campaign.trials.stack import Notes, TrialStack
 from hil.faults.classes import CATALOG, FaultClass
 from hil.faults.flip import state_of
@@ -19,8 +19,7 @@ from hil.faults.rig_messages import Hit
 
 LEAD_S = 0.6  # between the first job and the fault, at most
 FOLLOW_S = 0.3  # from the fault to the next job
-# Between faults of a batch: bits of a voted record meet a vote, and a spike is over, before the next.
-SPACING_S = {FaultClass.SEU_STATE: 0.3, FaultClass.SEU_STATE_TWO: 0.3, FaultClass.SPIKE: 1.3}
+SPACING_S = {FaultClass.SPIKE: 1.3}  # between faults of a batch: a spike is over before the next
 # How many faults of a class may strike together; check bytes of one page, and one number of the
 # profile, are hit once in a batch.
 BATCHED = {
@@ -101,28 +100,22 @@ class Seen:
 
 
 def run_batch(stack: TrialStack, batch: Sequence[Drawn]) -> list[Seen]:
-    """Fly faults of one class that strike one after another, before any is looked after.
+    """Fly faults of one class that strike one after another, before all are looked after.
 
-    Each is judged by what was seen of it, and all of them by the answers.
+    No two are at work in one page or voted record: the later one waits until the ground was told of
+    the first. Each is judged by what was seen of it, and all of them by the answers.
     """
     entry, count = CATALOG[batch[0].fault], len(stack.kit.inputs)
     stack.begin()
-    start_s = stack.timeline.now_s
-    taken: set[tuple[str, int]] = set()
-    groups = [_plan(drawn, taken) for drawn in batch]
-    stack.submit(batch[0].index % count)
-    last_s = start_s
-    for place, (drawn, strikes) in enumerate(zip(batch, groups, strict=True)):
-        at_s = start_s + 0.02 + drawn.delay * LEAD_S + place * SPACING_S.get(drawn.fault, 0.0)
-        for number, one in enumerate(strikes):
-            at_s += number * drawn.gap * GAP_S.get(drawn.fault, 0.0)
-            stack.timeline.call(at_s, "strike", lambda _, one=one: strike(stack, one))
-        last_s = max(last_s, at_s)
-    follow = (batch[0].index + 1) % count
-    stack.timeline.call(last_s + FOLLOW_S, "job", lambda _: stack.submit(follow))
+    groups = _plan(batch)
     everything = tuple(one for strikes in groups for one in strikes)
+    stack.submit(batch[0].index % count)
+    _strike_all(stack, batch, groups)
+    last_s = max(one.at_s for one in everything)
+    follow_s, follow = last_s + FOLLOW_S, (batch[0].index + 1) % count
+    stack.timeline.call(follow_s, "job", lambda _: stack.submit(follow))
     limit_s = last_s + entry.recover_s + PATIENCE_S
-    healed_s, settled_s = _wait(stack, everything, last_s + FOLLOW_S, limit_s)
+    healed_s, settled_s = _wait(stack, everything, follow_s, limit_s)
     first = _look_at(stack, batch[0], groups[0], (healed_s, settled_s))
     first = replace(first, in_batch=len(batch) > 1)
     rest = zip(batch[1:], groups[1:], strict=True)
@@ -130,6 +123,41 @@ def run_batch(stack: TrialStack, batch: Sequence[Drawn]) -> list[Seen]:
         replace(first, drawn=drawn, strikes=strikes, damaged=_damage(stack, strikes))
         for drawn, strikes in rest
     ]
+
+
+def _plan(batch: Sequence[Drawn]) -> list[tuple[Strike, ...]]:
+    """The strikes of each fault; each page is hit once, or only after its last hit was told of."""
+    fault, taken, groups = batch[0].fault, set[tuple[str, int]](), list[tuple[Strike, ...]]()
+    everything: list[Strike] = []
+    for drawn in batch:
+        strikes = tuple(
+            Strike(way, drawn.place[i], drawn.second[i], drawn.level[i], drawn.span[i], i)
+            for i, way in enumerate(drawn.variants)
+        )
+        everything += strikes
+        groups.append(strikes)
+    for one in everything:
+        if fault in ONE_A_PLACE:
+            one.taken = taken
+        elif len(batch) > 1:
+            one.others = everything
+    return groups
+
+
+def _strike_all(
+    stack: TrialStack, batch: Sequence[Drawn], groups: Sequence[tuple[Strike, ...]]
+) -> None:
+    """Fly until the last fault of a batch has struck."""
+    start_s = last_s = stack.timeline.now_s
+    for place, (drawn, strikes) in enumerate(zip(batch, groups, strict=True)):
+        at_s = start_s + 0.02 + drawn.delay * LEAD_S + place * SPACING_S.get(drawn.fault, 0.0)
+        for number, one in enumerate(strikes):
+            at_s += number * drawn.gap * GAP_S.get(drawn.fault, 0.0)
+            stack.timeline.call(at_s, "strike", lambda _, one=one: strike(stack, one))
+        last_s = max(last_s, at_s)
+    stack.fly(last_s - start_s + WAIT_S / 10)
+    while not all(one.struck for strikes in groups for one in strikes):
+        stack.fly(WAIT_S)
 
 
 def _look_at(
@@ -182,14 +210,6 @@ def take_back(stack: TrialStack, seen: Sequence[Seen]) -> bool:
         if stack.works and not unsaved and not _damage(stack, ()):
             return True
     return False
-
-
-def _plan(drawn: Drawn, taken: set[tuple[str, int]]) -> tuple[Strike, ...]:
-    pages = taken if drawn.fault in ONE_A_PLACE else set()
-    return tuple(
-        Strike(way, drawn.place[i], drawn.second[i], drawn.level[i], drawn.span[i], i, taken=pages)
-        for i, way in enumerate(drawn.variants)
-    )
 
 
 def _wait(

@@ -8,7 +8,15 @@ from typer.testing import CliRunner
 from flight_sw.dictionary.storage_commands import STORES
 from hil.__main__ import app
 from hil.simulation.flight import FlightOptions, fly, rerun, summary
-from hil.simulation.links import Links
+from hil.simulation.links import Links, Wire
+
+
+def test_a_short_frame_does_not_overtake_a_long_one() -> None:
+    """Bytes leave a serial line in the order in which they were given to it, at its rate."""
+    wire = Wire(baud=10_000)
+    assert wire.arrival_s(1.0, bytes(1000)) == pytest.approx(2.0)
+    assert wire.arrival_s(1.5, bytes(10)) == pytest.approx(2.01)
+    assert wire.arrival_s(3.0, bytes(10)) == pytest.approx(3.01)
 
 
 def test_a_noisy_board_line_costs_time_and_no_answer() -> None:

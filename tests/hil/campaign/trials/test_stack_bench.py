@@ -1,12 +1,19 @@
 """The stack bench sees what it should: repairs, silent errors, void faults; the same twice."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from flight_sw.inference.job import Protection
+from hil.campaign.trials.draw import draw
 from hil.campaign.trials.kit import StackKit, open_kit
+from hil.campaign.trials.stack import TrialStack
 from hil.campaign.trials.stack_bench import run_stack_trials
+from hil.campaign.trials.strike import CROWDED
+from hil.campaign.trials.trial import run_batch
+from hil.campaign.trials.verdict import to_trial
 from hil.faults.classes import FaultClass
 
 
@@ -30,6 +37,41 @@ def test_without_protection_the_bench_sees_silent_errors() -> None:
     with open_kit("hotspot", "emulated", Protection.NONE) as kit:
         trials = list(run_stack_trials(kit, FaultClass.SEU, 1, range(12)))
     assert any(trial.outcome == "silent" and trial.wrong for trial in trials)
+
+
+@pytest.mark.parametrize("fault", [FaultClass.MBU, FaultClass.SEU_STATE_TWO])
+def test_the_second_of_two_equal_faults_waits_until_the_first_is_told(
+    standard: StackKit, fault: FaultClass
+) -> None:
+    """Twice the same bits would be the right ones again; in a batch each finds its place mended."""
+    with opened_stack(standard, fault) as stack:
+        drawn = draw(5, fault, 0)
+        one, two = run_batch(stack, [drawn, replace(drawn, index=1)])
+    first, second = one.strikes[0], two.strikes[0]
+    assert [hit.address for hit in first.hits] == [hit.address for hit in second.hits]
+    told = [e.at_s for e in one.notes.events if first.at_s <= e.at_s <= second.at_s]
+    assert told
+    assert [to_trial(seen, standard).outcome for seen in (one, two)] == ["corrected"] * 2
+
+
+def test_a_fault_whose_place_is_never_mended_is_void(standard: StackKit) -> None:
+    """With the scrub off the second fault at a place waits as long as it may, and does not count."""
+    with opened_stack(standard, FaultClass.SEU) as stack:
+        stack.order("set-parameter", parameter="scrub_enabled", value=0)
+        stack.fly(1.0)
+        drawn = draw(5, FaultClass.SEU, 0)
+        one, two = run_batch(stack, [drawn, replace(drawn, index=1)])
+    assert to_trial(one, standard).failed
+    assert two.strikes[0].void == CROWDED
+
+
+@contextmanager
+def opened_stack(kit: StackKit, fault: FaultClass) -> Iterator[TrialStack]:
+    """A stack that works."""
+    stack = TrialStack(kit, f"batch-{fault.value}")
+    assert stack.get_ready()
+    yield stack
+    stack.board.clean_up()
 
 
 def test_a_fault_that_finds_nothing_is_void(
