@@ -66,7 +66,7 @@ def strike(stack: TrialStack, one: Strike) -> None:
         return
     else:
         one.void = CROWDED
-    one.struck = True
+    one.struck, one.events_before = True, len(stack.notes.events)
     stack.wake()
 
 

@@ -37,6 +37,7 @@ class Strike:
     hits: tuple[Hit, ...] = ()
     due_s: float = float("inf")  # when it was to strike; later where it had to wait
     struck: bool = False
+    events_before: int = 0  # that the ground had heard in this trial
     taken: set[Place] = field(default_factory=set)
     others: Sequence["Strike"] = ()
     kept: object = None  # held so that its memory is not used again while its bits are looked at
@@ -45,9 +46,10 @@ class Strike:
 
 def is_free(stack: TrialStack, place: Place, others: Sequence[Strike]) -> bool:
     """Whether the ground was told, since they struck, of all that hit this place before."""
-    struck_s = [one.at_s for one in others if place in {place_of(h) for h in one.hits}]
-    told_s = [e.at_s for e in stack.notes.events if place == _place_told(e.values)]
-    return not struck_s or max(struck_s) <= max(told_s, default=float("-inf"))
+    here = [one for one in others if place in {place_of(hit) for hit in one.hits}]
+    first = max((one.events_before for one in here), default=0)
+    told = any(_place_told(event.values) == place for event in stack.notes.events[first:])
+    return not here or told
 
 
 def place_of(hit: Hit | Bit) -> Place:

@@ -12,7 +12,7 @@ from hil.campaign.trials.kit import StackKit, open_kit
 from hil.campaign.trials.stack import TrialStack
 from hil.campaign.trials.stack_bench import run_stack_trials
 from hil.campaign.trials.strike import CROWDED
-from hil.campaign.trials.trial import run_batch
+from hil.campaign.trials.trial import run_batch, take_back
 from hil.campaign.trials.verdict import to_trial
 from hil.faults.classes import FaultClass
 
@@ -63,6 +63,18 @@ def test_a_fault_whose_place_is_never_mended_is_void(standard: StackKit) -> None
         one, two = run_batch(stack, [drawn, replace(drawn, index=1)])
     assert to_trial(one, standard).failed
     assert two.strikes[0].void == CROWDED
+
+
+def test_a_new_value_of_a_voted_record_is_not_taken_for_a_fault(standard: StackKit) -> None:
+    """Where a bit was hit and mended, the record may say something else later: that is left alone."""
+    with opened_stack(standard, FaultClass.SEU_STATE) as stack:
+        seen = run_batch(stack, [draw(5, FaultClass.SEU_STATE, 0)])
+        one = seen[0].strikes[0]
+        one.hits = tuple(replace(hit, after=hit.before) for hit in one.hits)
+        told = len(stack.notes.events)
+        assert take_back(stack, seen)
+        stack.fly(1.0)
+        assert "vote-repaired" not in [event.name for event in stack.notes.events[told:]]
 
 
 @contextmanager
