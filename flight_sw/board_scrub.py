@@ -114,8 +114,10 @@ class BoardScrub:
         """What the controller learns once of answers that are safe; in order with hits and answers."""
         told: list[m.Message] = []
         for slot, answered in self._unconfirmed.items():
+            if not answered:
+                continue
             clean = self._clean_tick(slot)
-            if answered and answered[0] < clean:
+            if answered[0] < clean:
                 told.append(m.Clean(slot, clean))
             while answered and answered[0] < clean:
                 answered.popleft()

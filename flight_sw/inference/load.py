@@ -134,16 +134,15 @@ def split_off_kib(live_dir: Path, smaps: Path = Path("/proc/self/smaps")) -> int
     """
     weights = str((live_dir / WEIGHTS_FILE).resolve())
     try:
-        lines = smaps.read_text().splitlines()
+        text = smaps.read_text()
     except OSError:
         return 0
-    total_kib = 0
-    is_ours = False
-    for line in lines:
-        fields = line.split(maxsplit=5)
-        if "-" in fields[0] and not fields[0].endswith(":"):
-            path = fields[5].removesuffix(" (deleted)") if len(fields) > 5 else ""
-            is_ours = path == weights and fields[1].endswith("p")
-        elif is_ours and fields[0] == "Anonymous:":
-            total_kib += int(fields[1])
+    total_kib, at = 0, 0
+    # A process has thousands of these lines: only those behind the name are looked at.
+    while (at := text.find(f" {weights}", at)) >= 0:
+        header = text[text.rfind("\n", 0, at) + 1 : text.find("\n", at)]
+        fields = header.split(maxsplit=5)
+        at = text.index("\nAnonymous:", at)
+        if fields[5].removesuffix(" (deleted)") == weights and fields[1].endswith("p"):
+            total_kib += int(text[at : text.index(" kB", at)].split()[1])
     return total_kib
