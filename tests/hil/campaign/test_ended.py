@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-LIMIT_S = 60.0  # a busy machine; a quiet one needs 4
+LIMIT_S = 240.0  # a busy machine; a quiet one needs 4
 SCENARIO = """
 name: long-flight
 title: A flight that nobody waits for
@@ -45,8 +45,8 @@ def flying(tmp_path, eventually, interruptible):
         eventually(lambda: says(folder, "The payload answers"), "the first ping", LIMIT_S)
         yield process, folder
     finally:
-        process.kill()
-        process.wait()
+        with process:  # else its pipes are closed in some other test, and fail that
+            process.kill()
 
 
 def says(folder, words):

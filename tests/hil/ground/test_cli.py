@@ -258,8 +258,12 @@ def test_interrupting_watch_is_130(bench: Any, interruptible: None) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     assert watching.stdout is not None
-    assert "Housekeeping" in watching.stdout.readline()
-    watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=10)
+    try:
+        assert "Housekeeping" in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        _, errors = watching.communicate(timeout=60)
+    finally:
+        watching.kill()
+        watching.wait()
     assert watching.returncode == 130
     assert "Traceback" not in errors
