@@ -48,7 +48,7 @@ def is_free(stack: TrialStack, place: Place, others: Sequence[Strike]) -> bool:
     """Whether the ground was told, since they struck, of all that hit this place before."""
     here = [one for one in others if place in {place_of(hit) for hit in one.hits}]
     first = max((one.events_before for one in here), default=0)
-    told = any(_place_told(event.values) == place for event in stack.notes.events[first:])
+    told = any(place_told(event.values) == place for event in stack.notes.events[first:])
     return not here or told
 
 
@@ -58,7 +58,8 @@ def place_of(hit: Hit | Bit) -> Place:
     return name_of(region), page_of(region, hit.offset)
 
 
-def _place_told(values: Mapping[str, Any]) -> Place:
+def place_told(values: Mapping[str, Any]) -> Place:
+    """The place that an event tells of; a voted record has one page."""
     return str(values.get("region", values.get("record"))), int(values.get("page", 0))
 
 

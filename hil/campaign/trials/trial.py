@@ -20,8 +20,8 @@ from hil.faults.rig_messages import Hit
 LEAD_S = 0.6  # between the first job and the fault, at most
 FOLLOW_S = 0.3  # from the fault to the next job
 SPACING_S = {FaultClass.SPIKE: 1.3}  # between faults of a batch: a spike is over before the next
-# How many faults of a class may strike together; check bytes of one page, and one number of the
-# profile, are hit once in a batch.
+# How many faults of a class may strike together; check bytes of one page, one number of the profile,
+# and a page with a stuck bit, are hit once in a batch.
 BATCHED = {
     FaultClass.SEU: 24,
     FaultClass.MBU: 24,
@@ -30,8 +30,9 @@ BATCHED = {
     FaultClass.SEU_STATE_TWO: 24,
     FaultClass.SEU_PROFILE: 12,
     FaultClass.SPIKE: 8,
+    FaultClass.STUCK_BIT: 6,
 }
-ONE_A_PLACE = frozenset({FaultClass.PROTECTION, FaultClass.SEU_PROFILE})
+ONE_A_PLACE = frozenset({FaultClass.PROTECTION, FaultClass.SEU_PROFILE, FaultClass.STUCK_BIT})
 LOOK_EVERY_S = 0.1
 ASK_AGAIN_S = 2.5  # after all causes are gone
 PATIENCE_S = 30.0  # beyond the limit, to tell late from never

@@ -10,9 +10,10 @@ from typing import Final
 
 from flight_sw.inference.job import Protection
 from hil.campaign.judge import PROCESS_KINDS, judge
-from hil.campaign.record import Outcome
+from hil.campaign.record import Event, Outcome
 from hil.campaign.trials.inject import Strike
 from hil.campaign.trials.kit import StackKit
+from hil.campaign.trials.strike import place_of, place_told
 from hil.campaign.trials.trial import Seen, Trial, to_flight
 from hil.faults.classes import CATALOG, ClassEntry, FaultClass
 from hil.faults.regions import BITS
@@ -82,7 +83,7 @@ def to_trial(seen: Seen, kit: StackKit) -> Trial:
     layer, bit = _place(hit, kit)
     landed = outcome is not Outcome.VOID
     over_s = max(one.ends_s for one in seen.strikes)
-    healed_s = told_s if seen.in_batch else seen.healed_s
+    healed_s = _healed_s(seen, told_s)
     recover_s = round(healed_s - over_s, 4) if landed and healed_s is not None else None
     return Trial(
         seen.drawn.index,
@@ -165,12 +166,25 @@ def _single(seen: Seen, number: int) -> Word:
 def _by_report(seen: Seen, one: Strike) -> Word:
     names = TOLD_BY.get(one.variant, ())
     told = [e for e in seen.notes.events if e.name in names and e.at_s >= one.at_s]
+    if one.variant == "stuck-bit":
+        told = [e for e in told if _is_of(e, one)]
     if told:
         word = Outcome.SAFE if seen.mode == "SAFE" else Outcome.RECOVERED
         return word, told[0].name, told[0].at_s
     if one.variant in MUST_BE_TOLD:
         return Outcome.SILENT, "gone, but nothing reported it", None
     return Outcome.MASKED, "no harm, nothing to report", None
+
+
+def _healed_s(seen: Seen, told_s: float | None) -> float | None:
+    """When it was over: of a batch what mends a fault tells of it, and a stuck bit goes by itself."""
+    lasts = not seen.in_batch or seen.drawn.fault is FaultClass.STUCK_BIT
+    return seen.healed_s if lasts else told_s
+
+
+def _is_of(event: Event, one: Strike) -> bool:
+    """Whether an event tells of the page that was hit."""
+    return place_told(event.values) in {place_of(hit) for hit in one.hits}
 
 
 def _in_time(seen: Seen, entry: ClassEntry, word: Word) -> Word:
@@ -186,7 +200,7 @@ def _in_time(seen: Seen, entry: ClassEntry, word: Word) -> Word:
             f"told after {told_s - first:.2f} s, limit {entry.detect_s:g} s",
             told_s,
         )
-    late_s = (told_s or over_s if seen.in_batch else seen.healed_s) - over_s
+    late_s = (_healed_s(seen, told_s) or over_s) - over_s
     if late_s > entry.recover_s:
         return Outcome.HANG, f"well again after {late_s:.2f} s, limit {entry.recover_s:g} s", told_s
     return outcome, why, told_s
@@ -203,8 +217,10 @@ def _broken_promise(seen: Seen) -> str:
         return f"the die reached {seen.peak_c:.1f} °C"
     if seen.level_rose_blind:
         return "the clock went up on a temperature that nobody could believe"
-    if seen.drawn.fault is FaultClass.STUCK_BIT and events.count("page-corrected") > STORM_EVENTS:
-        return f"{events.count('page-corrected')} reports of one stuck bit"
+    if seen.drawn.fault is FaultClass.STUCK_BIT:
+        mends = [e for e in seen.notes.events if e.name == "page-corrected"]
+        count = sum(_is_of(event, seen.strikes[0]) for event in mends)
+        return f"{count} reports of one stuck bit" if count > STORM_EVENTS else ""
     return ""
 
 

@@ -14,26 +14,27 @@ from hil.campaign.trials.draw import PAIRS
 from hil.campaign.trials.engine import LocalEngine
 from hil.campaign.trials.plan import Cell, Plan, Shard
 from hil.campaign.trials.runner import RunOptions, run_campaign
-from hil.faults.classes import CATALOG, FaultClass
+from hil.campaign.trials.trial import Trial
+from hil.faults.classes import CATALOG, HEAT_CI, Bench, FaultClass
 
 BATCH = 24
 SEED = 20_261_121
-
+# A real process is never the same twice, so chance decides where a bit lies in it. One failure there
+# asks for more: 1 of 473 says the same as 0 of 299, a rate below 1 % at 95 % confidence.
+ONE_OF = 473
+# Begun first, so that two processes end at about the same time.
+LONGEST = frozenset(
+    {
+        FaultClass.SEU_PROCESS,
+        FaultClass.SENSOR,
+        FaultClass.RECOVERY,
+        FaultClass.HEAT,
+        FaultClass.STUCK_BIT,
+        FaultClass.SEFI,
+    }
+)
 
 MODELS = {False: "hotspot", True: "telemetry-anomaly"}
-# Of the note's table and of ours: what 299 of each would cost too much for every commit.
-DEAR = {
-    "seu-process",
-    "stuck-bit",
-    "store-io",
-    "boot-loop",
-    "clock",
-    "sensor",
-    "heat",
-    "recovery",
-    "pair",
-    "link",
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +47,38 @@ def benches() -> Iterator[dict[bool, Benches]]:
         }
 
 
-@pytest.mark.parametrize("fault", FaultClass)
+@pytest.mark.parametrize("fault", sorted(FaultClass, key=lambda one: one not in LONGEST))
 def test_faults_of_every_class_end_well(benches: dict[bool, Benches], fault: FaultClass) -> None:
     """The CI number of each class: no failure, every fault landed, each way within its limits."""
     entry = CATALOG[fault]
-    cell = Cell(fault, Protection(entry.promised))
-    trials = list(benches[entry.light].run(Shard(cell, 0, entry.ci), SEED, BATCH))
-    assert [trial for trial in trials if trial.failed] == []
+    trials = fly(benches, fault, 0, entry.ci)
+    failed = [trial for trial in trials if trial.failed]
+    if len(failed) == 1 and entry.bench is Bench.PROCESS:
+        trials += fly(benches, fault, entry.ci, ONE_OF - entry.ci)
+        failed = [trial for trial in trials if trial.failed][1:]
+    assert failed == []
     assert Counter(trial.outcome for trial in trials)["void"] == 0
-    assert len(trials) == entry.ci
+    assert len(trials) >= entry.ci
     assert {trial.variant.split("+")[0] for trial in trials} <= _ways(fault)
 
 
-def test_most_classes_are_sampled_to_a_percent_by_every_commit() -> None:
-    """299 faults of each class but the dear ones, whose every way and every pair still comes."""
-    few = {fault.value for fault, entry in CATALOG.items() if entry.ci < 299}
-    assert few == DEAR
+def fly(benches: dict[bool, Benches], fault: FaultClass, first: int, count: int) -> list[Trial]:
+    """So many faults of a class, in batches where it can be."""
+    entry = CATALOG[fault]
+    shard = Shard(Cell(fault, Protection(entry.promised)), first, count)
+    return list(benches[entry.light].run(shard, SEED, BATCH))
+
+
+def test_every_class_is_sampled_to_a_percent_by_every_commit() -> None:
+    """299 faults of each class but heat, which the long tier samples so; every pair comes."""
+    assert {fault.value for fault, entry in CATALOG.items() if entry.ci < 299} == {"heat"}
+    assert CATALOG[FaultClass.HEAT].long == 299
+    assert {entry.long for entry in CATALOG.values()} == {299, 2995}
     assert upper_bound(0, 299) <= 0.01
+    assert upper_bound(1, ONE_OF) <= 0.01
+    assert upper_bound(0, 2995) <= 0.001
+    assert upper_bound(0, HEAT_CI) <= 1 / 3
     assert CATALOG[FaultClass.PAIR].ci >= len(PAIRS)
-    assert all(CATALOG[FaultClass(one)].long >= 299 for one in DEAR)
 
 
 @pytest.mark.long
