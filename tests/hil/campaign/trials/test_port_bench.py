@@ -1,12 +1,16 @@
 """Campaigns on a board behind a real port: emulated here, in processes of its own over its pty."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from flight_sw.errors import UserError
+from hil.campaign.trials import port_ways
+from hil.campaign.trials.draw import draw
 from hil.campaign.trials.plan import Plan
 from hil.campaign.trials.port_engine import PortEngine, board_entry
 from hil.campaign.trials.port_ways import ways_of
@@ -60,6 +64,35 @@ def test_every_way_of_the_port_bench_is_one_of_the_catalog() -> None:
     """A way that no class has would never be drawn."""
     known = {way for entry in CATALOG.values() for way in entry.variants}
     assert ways_of(board_entry("emulated", None)) <= known
+
+
+@pytest.mark.parametrize(("felt", "cuts", "void"), [(1, 1, False), (2, 2, False), (9, 3, True)])
+def test_a_cut_that_the_board_did_not_feel_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, felt: int, cuts: int, void: bool
+) -> None:
+    """The controller may have closed the switch before anybody looked; three cuts, then void."""
+    monkeypatch.setattr(port_ways, "BOOT_S", -1.0)
+    board = BoardThatFeels(felt)
+    drawn = replace(draw(1, FaultClass.BROWN_OUT, 0), variants=(port_ways.OUTAGE,))
+    struck = port_ways.strike(board, drawn)
+    assert board.cuts == cuts
+    assert bool(struck.void) is void
+
+
+class BoardThatFeels:
+    """An emulated board and its rig port; the supply is felt from the given cut on."""
+
+    def __init__(self, felt: int) -> None:
+        self.entry = board_entry("emulated", None)
+        self.hand, self.felt, self.cuts = self, felt, 0
+
+    def power_cycle(self) -> None:
+        """One cut."""
+        self.cuts += 1
+
+    def plant(self) -> SimpleNamespace:
+        """What the rig port tells."""
+        return SimpleNamespace(boots=1 + (self.cuts >= self.felt))
 
 
 @pytest.mark.long
