@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flight_sw.inference.job import Protection
+from flight_sw.radiation.native import PAGE_BYTES
 from hil.campaign.trials.draw import draw
 from hil.campaign.trials.kit import StackKit, open_kit
 from hil.campaign.trials.stack import TrialStack
@@ -63,6 +64,16 @@ def test_a_fault_whose_place_is_never_mended_is_void(standard: StackKit) -> None
         one, two = run_batch(stack, [drawn, replace(drawn, index=1)])
     assert to_trial(one, standard).failed
     assert two.strikes[0].void == CROWDED
+
+
+def test_a_stuck_bit_is_judged_by_the_reports_of_its_own_page(standard: StackKit) -> None:
+    """Several are stuck in one batch, each on its page; what is told of one speaks for no other."""
+    with opened_stack(standard, FaultClass.STUCK_BIT) as stack:
+        (seen,) = run_batch(stack, [draw(5, FaultClass.STUCK_BIT, 0)])
+    assert to_trial(seen, standard).detect_s is not None
+    one = seen.strikes[0]
+    one.hits = tuple(replace(hit, offset=hit.offset ^ PAGE_BYTES) for hit in one.hits)
+    assert to_trial(seen, standard).detect_s is None
 
 
 def test_a_new_value_of_a_voted_record_is_not_taken_for_a_fault(standard: StackKit) -> None:
