@@ -76,3 +76,10 @@ def test_the_rig_reads_what_the_guest_writes(published, tmp_path):
     assert (state.done, state.outcome) == (3, "gone")
     assert [one.name for one in state.regions] == ["weights:one"]
     assert state.regions[0].frames
+
+
+def test_the_rigs_program_takes_little_of_a_slow_processor():
+    """Quick rounds come ten times a second; slow ones leave nine tenths of the time to the board."""
+    assert guest._rest_s(0.002) == guest.ORDER_PERIOD_S
+    slow_s = 0.2
+    assert slow_s / (slow_s + guest._rest_s(slow_s)) == pytest.approx(0.1)

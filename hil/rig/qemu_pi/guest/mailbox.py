@@ -7,7 +7,8 @@ Layout, from the mailbox's start: at `OUT` a record of ours, at `IN` one of the 
 length and CRC-32 (little endian), then JSON; a record whose CRC is wrong is being written.
 
 An emulated processor has little to give: what is read ten times a second here is taken from the
-node and the worker. Orders are looked for often, for that costs nothing; the rest seldom.
+node and the worker. Orders are looked for often, for that costs nothing; the rest seldom, and more
+seldom still where a busy machine makes every round long.
 """
 
 import json
@@ -24,6 +25,7 @@ OUT, IN = 0x0, 0x70000
 RECORD_BYTES = 0x60000
 ORDER_PERIOD_S = 0.1
 REPORT_PERIOD_S = 0.3
+REST = 9  # times as long as a round took: a tenth of one core at most
 MAP_PERIOD_S = 0.5  # pages hardly ever move, but the kernel may move them
 FILE_BYTES = 1 << 16  # more than any of the kernel's files that are read here
 PAGE = 4096
@@ -48,7 +50,12 @@ def main():
             due_s = now_s + REPORT_PERIOD_S
             mapped.look(now_s)
             _put(window, _report(done, outcome), mapped.encoded)
-        time.sleep(ORDER_PERIOD_S)
+        time.sleep(_rest_s(time.monotonic() - now_s))
+
+
+def _rest_s(spent_s):
+    """How long to stand still after a round that took so long."""
+    return max(ORDER_PERIOD_S, REST * spent_s)
 
 
 class MemoryMap:
