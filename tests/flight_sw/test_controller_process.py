@@ -96,7 +96,7 @@ def dumped(ground):
 def boot_causes(ground):
     """Of the boots whose events are stored; the newest went out before the ground was there."""
     ground.send("retrieve-store", store="events", since=0.0, until=1e10).done()
-    ground.expect(event="retrieval-done", within_s=LIMIT_S, fresh=True)
+    ground.expect(event="retrieval-done", within_s=LIMIT_S)
     return {e.values["cause"] for e in ground.reports if getattr(e, "name", "") == "booted"}
 
 

@@ -28,7 +28,9 @@ from hil.rig.programs import (
     wait_for_port,
 )
 
-WITHIN_S = 10.0
+WITHIN_S = (
+    30.0  # a busy machine; ten seconds are held in virtual time: tests/flight_sw/test_board_line.py
+)
 USUAL_START_S = 3.0  # on a quiet machine; one that is slower by so much gets as much more time
 START_S = 60.0  # a busy machine
 UNPLUGGED_S = 1.5
@@ -144,7 +146,7 @@ def bench(tmp_path_factory):
 
 
 def test_a_cable_that_is_pulled_and_put_back_is_mended(bench):
-    """The port vanishes and comes back under its name; the board is up again within ten seconds."""
+    """The port vanishes and comes back under its name; the board is up again."""
     bench.rig.noise(unplugged=True)
     assert bench.ground.wait_until(lambda: not is_up(bench.ground), bench.within_s)
     bench.ground.wait_until(lambda: False, UNPLUGGED_S)
