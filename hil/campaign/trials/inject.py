@@ -6,13 +6,13 @@ address through /proc/self/mem, the rest through the devices around it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from os import getpid
 from typing import Final
 
 from hil.campaign.residue import name_of
 from hil.campaign.trials.boots import boot_loop, both_slots, hot_mount, profile_flip
 from hil.campaign.trials.forgery import forged
+from hil.campaign.trials.line_strikes import LINE_STRIKES
 from hil.campaign.trials.stack import TrialStack
 from hil.campaign.trials.strike import (
     CROWDED,
@@ -25,7 +25,6 @@ from hil.campaign.trials.strike import (
 )
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.flip import flip_fault, state_of
-from hil.faults.line import LineNoise
 from hil.faults.memory import flip_bit
 from hil.faults.regions import Region, choose_bits
 
@@ -182,50 +181,6 @@ def _latch_up(stack: TrialStack, one: Strike) -> str:
     return ""
 
 
-def _line(names: tuple[str, ...], noise: LineNoise) -> Callable[[TrialStack, Strike], str]:
-    """Noise of a kind on some lines, for a while; its strength grows with `level`."""
-
-    def act(stack: TrialStack, one: Strike) -> str:
-        strength = 10 ** between(-1.0, 0.0, one.level)
-        made = replace(
-            noise,
-            bit_error_rate=noise.bit_error_rate * strength,
-            drop_rate=noise.drop_rate * strength,
-        )
-        for name in names:
-            stack.lines[name].noise = made
-
-        def undo() -> None:
-            for name in names:
-                stack.lines[name].noise = LineNoise()
-
-        return until(stack, one, lasting(0.2, 4.0, one.span), undo)
-
-    return act
-
-
-def _stall(names: tuple[str, ...], longest_s: float) -> Callable[[TrialStack, Strike], str]:
-    def act(stack: TrialStack, one: Strike) -> str:
-        span_s = lasting(0.05, longest_s, one.span)
-        for name in names:
-            stack.lines[name].held_until_s = one.at_s + span_s
-        one.ends_s = one.at_s + span_s
-        return ""
-
-    return act
-
-
-def _twice(stack: TrialStack, one: Strike) -> str:
-    for name in BOARD:
-        stack.lines[name].twice = True
-
-    def undo() -> None:
-        for name in BOARD:
-            stack.lines[name].twice = False
-
-    return until(stack, one, lasting(0.2, 3.0, one.span), undo)
-
-
 def _sensor(stack: TrialStack, one: Strike) -> str:
     board = stack.board
     if one.variant == "spike":
@@ -313,8 +268,6 @@ def _outage(stack: TrialStack, one: Strike) -> str:
     return until(stack, one, lasting(0.3, 3.0, one.span), undo)
 
 
-BOARD, UP, DOWN = ("to-board", "from-board"), "up", "down"
-SPACE = (UP, DOWN)
 STRIKES: Final[Mapping[str, Callable[[TrialStack, Strike], str]]] = {
     "board-hang": _board_hang,
     "board-hang-sticky": _board_hang,
@@ -322,16 +275,7 @@ STRIKES: Final[Mapping[str, Callable[[TrialStack, Strike], str]]] = {
     "worker-hang": _worker_hang,
     "worker-crash": _worker_crash,
     "latch-up": _latch_up,
-    "line-cut": _line(BOARD, LineNoise(cut=True)),
-    "board-noise": _line(BOARD, LineNoise(bit_error_rate=2e-2)),
-    "board-loss": _line(BOARD, LineNoise(drop_rate=0.3)),
-    "board-stall": _stall(BOARD, 4.0),
-    "space-noise": _line(SPACE, LineNoise(bit_error_rate=2e-2)),
-    "space-loss": _line(SPACE, LineNoise(drop_rate=0.3)),
-    "space-stall": _stall(SPACE, 4.0),
-    "late": _stall(("from-board",), 2.5),
-    "lost": _line(("from-board",), LineNoise(drop_rate=0.5)),
-    "twice": _twice,
+    **LINE_STRIKES,
     "spike": _sensor,
     "dead": _sensor,
     "garbage": _sensor,

@@ -22,7 +22,7 @@ from flight_sw.store.record_store import RecordStore
 from hil.campaign.record import Answer, Event
 from hil.campaign.trials.board import TrialBoard
 from hil.campaign.trials.kit import SLOT, StackKit
-from hil.faults.line import LineNoise, pass_through
+from hil.campaign.trials.lines import Line
 from hil.kernel import stream
 from hil.simulation.links import Links
 from hil.simulation.mission import Manner, Mission
@@ -71,15 +71,6 @@ class TrialStorage:
         if self.refuses:
             raise StoreError(f"cannot write {name}: {REFUSALS[self.refuses]}")
         self.blobs[name] = content
-
-
-@dataclass(slots=True)
-class Line:
-    """One direction of a link: noise while it lasts, and a time before which nothing arrives."""
-
-    noise: LineNoise = field(default_factory=LineNoise)
-    held_until_s: float = 0.0
-    twice: bool = False
 
 
 class TrialStack(Mission):
@@ -339,9 +330,9 @@ class TrialStack(Mission):
             wire = self._wires.get(name)
             until_s = max(line.held_until_s, wire.free_s if wire else 0.0)
             self.timeline.call(until_s, "stall", partial(self._deliver, name, data))
+            line.harmed += 1
             return b""
-        data = pass_through(data, line.noise, self._chance)
-        return data + data if line.twice else data
+        return line.carry(data, self._chance)
 
     def _deliver(self, name: str, data: bytes, now: float) -> None:
         if name == "to-board":
