@@ -22,6 +22,7 @@ from hil.rig.programs import (
     START_S,
     ControllerProgram,
     EmulatorProgram,
+    StackFailed,
     check_running,
     free_port,
     last_line,
@@ -31,6 +32,7 @@ from hil.rig.programs import (
     wait_for_port,
 )
 
+FELT_S, LOOK_S = 5.0, 0.05  # until a board feels a cut of its supply; between two looks
 TIME_SCALE = 20.0  # heat of an emulated board: its time constant is 186 s
 
 
@@ -91,12 +93,21 @@ class BoardStack:
         self._start_controller()
 
     def cut_power(self) -> None:
-        """Cut the board's supply from outside and restore it."""
+        """Cut the board's supply from outside and restore it.
+
+        The controller closes an open switch within a tenth of a second, which an emulator that was held
+        up for as long does not see: then it is opened again.
+        """
         if self.hand is None:
             self.held.hooks.power_cycle()
             return
         state = self._link.with_name(f"{self._link.name}.supply") / "state"
-        state.write_text("0\n")
+        boots, end_s = self.hand.plant().boots, time.monotonic() + FELT_S * self._scale
+        while (plant := self.hand.plant()).powered and plant.boots == boots:
+            if time.monotonic() > end_s:
+                raise StackFailed(f"board {self.entry.name}: does not feel its supply being cut")
+            state.write_text("0\n")
+            time.sleep(LOOK_S)
         time.sleep(self.entry.profile.supply.off_s)
         state.write_text("1\n")
 
