@@ -153,7 +153,8 @@ class BoardSide:
         if self._watch.state is not BoardState.UP or not self.beat.worker_up:
             watch.forget()
             return
-        above_a = watch.see(current_a, now, idle=jobs.on_board == 0)
+        slowest = self.beat.level == 0
+        above_a = watch.see(current_a, now, idle=jobs.on_board == 0, slowest=slowest)
         if above_a is None:
             return
         self._raise("latch-up", above=above_a)

@@ -3,7 +3,8 @@
 A small latch-up draws less than honest work does, so only the idle current gives it away (the idea of
 Radshield, ASPLOS 2026: idle windows of seconds, each few minutes). What is idle to us may still be busy
 with work of its own; work gets cheaper with the clock and a latch-up does not, so a suspicion is proven
-by looking again at the slowest clock, with jobs held back.
+by looking again at the slowest clock, with jobs held back. Of a board that is throttled to that clock
+already only time can tell: a latch-up outlasts any work that the board does by itself, such as loading.
 
 Pure: readings come in, what to hold back and what was found goes out. Off nominal: without readings, or
 while the board is not up, it says nothing; a current that falls with the clock is taken for work.
@@ -19,6 +20,7 @@ PROBE_LONGEST_S = 60.0  # a probe that gets no readings ends
 PAUSE_S = 60.0  # after a suspicion that was work, until the next probe
 WINDOW_EVERY_S = 180.0  # a board that is always busy is held back so often for one look
 WINDOW_LONGEST_S = 10.0
+OUTLASTS_S = 180.0  # at the slowest clock: longer than a load that hangs, is ended and done again
 STAYS = 0.6  # share of the step that is still there at the slowest clock: no work keeps so much
 LEARN = 0.02  # of each idle reading goes into the idle current that is expected
 DRIFT = 0.25  # and it moves no further than so far from the profile's figure
@@ -57,6 +59,7 @@ class LatchUpWatch:
         self._looked_s: float | None = None
         self._quiet_until_s = float("-inf")
         self._step_a = 0.0
+        self._slow_since_s: float | None = None
 
     @property
     def probing(self) -> bool:
@@ -70,10 +73,16 @@ class LatchUpWatch:
 
     def forget(self) -> None:
         """The board is not up: what was read of it means nothing now."""
+        self._slow_since_s = None
         self._back_to_watching(None)
 
-    def see(self, current_a: float, now: float, *, idle: bool) -> float | None:
-        """One reading of the supply; the amperes above idle if they are a latch-up, else None."""
+    def see(
+        self, current_a: float, now: float, *, idle: bool, slowest: bool = False
+    ) -> float | None:
+        """One reading of the supply; the amperes above idle if they are a latch-up, else None.
+
+        `slowest`: the board is throttled to its slowest clock.
+        """
         if self._looked_s is None:
             self._looked_s = now
         if not idle:
@@ -87,7 +96,12 @@ class LatchUpWatch:
         if len(self._readings) < READINGS:
             return None
         excess_a = sorted(self._readings)[READINGS // 2] - self._idle_a
-        return self._prove(excess_a, now) if self.probing else self._suspect(excess_a, now)
+        if self.probing:
+            return self._prove(excess_a, now)
+        if slowest and excess_a >= self._expected.step_a:
+            return self._wait(excess_a, now)
+        self._slow_since_s = None
+        return self._suspect(excess_a, now)
 
     def _busy(self, now: float) -> None:
         """Readings at work say nothing; now and then a board that never rests is held back."""
@@ -112,6 +126,16 @@ class LatchUpWatch:
         else:
             self.hold = False
         return None
+
+    def _wait(self, excess_a: float, now: float) -> float | None:
+        """No probe can tell here: what has not gone by itself after so long is no work."""
+        self._looked_s, self.hold = now, False
+        if self._slow_since_s is None:
+            self._slow_since_s = now
+        if now - self._slow_since_s < OUTLASTS_S:
+            return None
+        self.forget()
+        return excess_a
 
     def _prove(self, excess_a: float, now: float) -> float | None:
         wanted_a = max(self._expected.step_a, STAYS * self._step_a)

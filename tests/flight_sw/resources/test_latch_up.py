@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flight_sw.resources.latch_up import (
+    OUTLASTS_S,
     PAUSE_S,
     READINGS,
     WINDOW_EVERY_S,
@@ -24,7 +25,7 @@ class Bench:
         self.watch = LatchUpWatch(IdleCurrent(IDLE_A, STEP_A))
         self.now = 0.0
         self.work_a = self.latch_a = 0.0
-        self.idle = True
+        self.idle, self.slowest = True, False
         self.found: list[float] = []
         self.held_s = 0.0
 
@@ -34,7 +35,9 @@ class Bench:
             self.now += period_s
             work_a = self.work_a * (0.16 if self.watch.probing else 1.0)
             idle = self.idle or self.watch.hold
-            above = self.watch.see(IDLE_A + work_a + self.latch_a, self.now, idle=idle)
+            slowest = self.slowest or self.watch.probing
+            current_a = IDLE_A + work_a + self.latch_a
+            above = self.watch.see(current_a, self.now, idle=idle, slowest=slowest)
             self.held_s += self.watch.hold * period_s
             if above is not None:
                 self.found.append(above)
@@ -59,6 +62,33 @@ def test_work_of_others_is_no_latch_up() -> None:
     bench.run(10 * PAUSE_S)
     assert bench.found == []
     assert 0 < bench.held_s < 0.1 * 10 * PAUSE_S
+
+
+def test_a_throttled_board_that_works_for_itself_has_no_latch_up() -> None:
+    """At the slowest clock a probe shows nothing new: a model that loads there once cost the power."""
+    bench = Bench().run(5)
+    bench.slowest = True
+    for _ in range(5):
+        bench.work_a = 0.2
+        bench.run(OUTLASTS_S - 20)
+        bench.work_a = 0.0
+        bench.run(5)
+    assert bench.found == []
+    assert bench.held_s == 0
+
+
+@pytest.mark.parametrize("busy_s", [0.0, 20.0])
+def test_a_latch_up_of_a_throttled_board_is_found_in_time(busy_s: float) -> None:
+    """It outlasts all work, and jobs between hide it for no longer."""
+    bench = Bench().run(5)
+    bench.slowest, bench.latch_a = True, 0.3
+    while not bench.found and bench.now < 2 * OUTLASTS_S:
+        bench.idle = False
+        bench.run(busy_s)
+        bench.idle = True
+        bench.run(10)
+    assert bench.found == [pytest.approx(0.3, abs=0.02)]
+    assert bench.now < OUTLASTS_S + 40
 
 
 def test_a_latch_up_under_work_of_others_is_found() -> None:
