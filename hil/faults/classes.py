@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 HEAT_CI = 8  # bounds the rate of failures below a third
+DEAR_CI = 99  # below 3 %
 
 
 @unique
@@ -64,8 +65,9 @@ class ClassEntry:
         detect_s, recover_s: upper limits that the judge holds the payload to.
         note_s: the note's own (detect, recover) where ours differ, and why they may.
         ci, long: faults per class in the two tiers: 299 bound the rate below 1 % at 95 % confidence,
-            2,995 below 0.1 %. Heat takes ten minutes of flight for each fault and over a second of
-            processor time, so that every commit pays for fewer and the long tier for 299.
+            2,995 below 0.1 %. Every commit pays for fewer where a fault costs over 100 ms of processor
+            time (99), and of heat, which takes ten minutes of flight for each: there the long tier
+            has 299.
         light: what it strikes has nothing to do with answers, so it may be sampled with a model whose
             answers take four bytes of the links and not thousands.
         promised: the protection under which no failure is promised, and which the tiers sample. A worker
@@ -151,6 +153,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         65.0,
         Bench.PROCESS,
         note_s="2 s for a crash; a quiet corruption waits for the self-test",
+        ci=DEAR_CI,
         promised="vote",
         light=False,
     ),
@@ -198,6 +201,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "the page is retired: said once, its results are not confirmed",
         5.0,
         8.0,
+        ci=DEAR_CI,
         light=False,
     ),
     FC.STORE: ClassEntry(
@@ -273,6 +277,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "one step down at a time, never up; released when it returns",
         10.0,
         15.0,
+        ci=DEAR_CI,
     ),
     FC.BROWN_OUT: ClassEntry(
         19,
@@ -313,6 +318,7 @@ CATALOG: dict[FaultClass, ClassEntry] = {
         "the ladder is bounded: NOMINAL or SAFE",
         60.0,
         60.0,
+        ci=DEAR_CI,
     ),
     FC.PAIR: ClassEntry(
         23,
