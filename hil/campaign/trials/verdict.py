@@ -10,7 +10,7 @@ from typing import Final
 
 from flight_sw.inference.job import Protection
 from hil.campaign.judge import PROCESS_KINDS, judge
-from hil.campaign.record import Event, Outcome
+from hil.campaign.record import FAILURES, Event, Outcome
 from hil.campaign.trials.inject import Strike
 from hil.campaign.trials.kit import StackKit
 from hil.campaign.trials.strike import place_of, place_told
@@ -101,9 +101,17 @@ def to_trial(seen: Seen, kit: StackKit) -> Trial:
 
 
 def _word(seen: Seen, entry: ClassEntry, protection: Protection) -> Word:
+    """A pair of which one fault did not land is none, unless the other was a failure by itself."""
     void = [one for one in seen.strikes if one.void]
     if len(void) == len(seen.strikes):
         return Outcome.VOID, void[0].void, None
+    word = _landed_word(seen, entry, protection)
+    if void and word[0] not in FAILURES:
+        return Outcome.VOID, f"{void[0].variant}: {void[0].void}", None
+    return word
+
+
+def _landed_word(seen: Seen, entry: ClassEntry, protection: Protection) -> Word:
     if seen.refused:  # by design: old frames could pass again; the link opens with a new key alone
         return Outcome.SAFE, f"refuses its key: {seen.refused}", None
     broken = _broken_promise(seen)

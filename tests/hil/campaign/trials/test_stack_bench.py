@@ -105,3 +105,14 @@ def test_a_fault_that_finds_nothing_is_void(
     (trial,) = run_stack_trials(standard, FaultClass.SEU, 5, range(1))
     assert trial.outcome == "void"
     assert "no memory region" in trial.why
+
+
+def test_a_pair_of_which_one_fault_found_nothing_is_void(standard: StackKit) -> None:
+    """One fault is no pair; a failure stays one, whatever the other did."""
+    with opened_stack(standard, FaultClass.PAIR) as stack:
+        (seen,) = run_batch(stack, [draw(5, FaultClass.PAIR, 0)])
+    assert to_trial(seen, standard).outcome != "void"
+    seen.strikes[1].void = "board off"
+    trial = to_trial(seen, standard)
+    assert (trial.outcome, trial.why) == ("void", f"{seen.strikes[1].variant}: board off")
+    assert to_trial(replace(seen, answers_ping=False), standard).outcome == "dead"

@@ -34,6 +34,7 @@ LONGEST = frozenset(
     }
 )
 
+TWO = (FaultClass.PAIR, FaultClass.RECOVERY)
 MODELS = {False: "hotspot", True: "telemetry-anomaly"}
 
 
@@ -57,7 +58,14 @@ def test_faults_of_every_class_end_well(benches: dict[bool, Benches], fault: Fau
         trials += fly(benches, fault, entry.ci, ONE_OF - entry.ci)
         failed = [trial for trial in trials if trial.failed][1:]
     assert failed == []
-    assert Counter(trial.outcome for trial in trials)["void"] == 0
+    void = Counter(trial.outcome for trial in trials)["void"]
+    if fault in TWO:  # the first may leave the second nothing to strike; others come instead
+        assert void < len(trials) / 3
+        more = fly(benches, fault, entry.ci, 2 * void)
+        assert [trial for trial in more if trial.failed] == []
+        assert sum(trial.outcome != "void" for trial in trials + more) >= entry.ci
+    else:
+        assert void == 0
     assert len(trials) >= entry.ci
     assert {trial.variant.split("+")[0] for trial in trials} <= _ways(fault)
 
@@ -98,6 +106,5 @@ def test_long_tier(fault: FaultClass, tmp_path: Path) -> None:
 
 def _ways(fault: FaultClass) -> set[str]:
     entry = CATALOG[fault]
-    two = (FaultClass.PAIR, FaultClass.RECOVERY)
     ways = {way for one in CATALOG.values() for way in one.variants}
-    return ways if fault in two else set(entry.variants)
+    return ways if fault in TWO else set(entry.variants)
