@@ -23,7 +23,7 @@ from flight_sw.profile import Profile
 from flight_sw.radiation import self_test
 from flight_sw.radiation.boot_guard import BootPlan, BootState, on_boot
 from flight_sw.radiation.protected import MemoryRegion
-from flight_sw.radiation.voted import VotedRecord, VoteLost
+from flight_sw.radiation.voted import VotedRecord
 from flight_sw.resources.governor import StaircaseLimits
 from flight_sw.resources.lookahead import Outlook
 from flight_sw.resources.pilot import Pilot, believed
@@ -218,17 +218,15 @@ class Controller:
         self._services.events.put(happening(name, **values))
 
     def _vote(self) -> None:
-        before = self._state.repairs
-        try:
-            self._state.read()
-        except VoteLost:
-            self._state.reload_defaults()  # mode BOOT, from where only SAFE can be reached
+        found = self._state.vote()
+        if found is None:
+            return
+        if found.lost:  # mode BOOT now, from where only SAFE can be reached
             self._raise("vote-lost", record="payload")
             self._change_mode(Mode.SAFE, "voted record lost its vote")
-            return
-        if self._state.repairs > before:
+        else:
             self._board.counts.votes += 1
-            self._raise("vote-repaired", record="payload", bits=self._state.repairs - before)
+            self._raise("vote-repaired", record="payload", bits=found.bits)
 
     def _hear_ground(self, now: float, inputs: Inputs) -> None:
         self._hear_storage(now, inputs)
@@ -335,6 +333,7 @@ class Controller:
 
     def _settle_mode(self) -> None:
         self._take_mode()  # of a stored telecommand
+        self._vote()  # a record lost since the step began is no boot that completes
         mode = self.mode
         tc_ceiling = self._boot.tc_ceiling
         ready = self._uplink.security.ceiling > tc_ceiling or tc_ceiling == COUNTER_END

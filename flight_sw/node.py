@@ -31,7 +31,7 @@ from flight_sw.node_life import Beat, NodeLife
 from flight_sw.node_memory import NodeMemory
 from flight_sw.profile import Profile
 from flight_sw.radiation.protected import MemoryRegion
-from flight_sw.radiation.voted import VotedRecord, VoteLost
+from flight_sw.radiation.voted import VotedRecord
 from flight_sw.worker_watch import Restarted, WorkerNews, WorkerWatch
 
 CONTACT_LOST_S = 5.0  # without orders for so long, the board goes to its coolest level by itself
@@ -207,15 +207,9 @@ class Node:
             self._readings = Readings()  # what was read last must not be told as new
 
     def _vote(self) -> None:
-        before = self._order.repairs
-        try:
-            self._order.read()
-        except VoteLost:
-            self._order.reload_defaults()  # the controller's next order sets it right
-            self._say(m.VoteRepaired("node", 0, lost=True))
-            return
-        if self._order.repairs > before:
-            self._say(m.VoteRepaired("node", self._order.repairs - before, lost=False))
+        found = self._order.vote()  # where it lost, the controller's next order sets it right
+        if found is not None:
+            self._say(m.VoteRepaired("node", found.bits, lost=found.lost))
 
     def _hear_shelf(self, shelved: Iterable[ShelfNews]) -> None:
         for news in shelved:

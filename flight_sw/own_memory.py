@@ -26,7 +26,7 @@ class ControllerMemory:
         return region_bytes.checksum(self._regions[name], offset, length)
 
     def mend(self, _: str) -> int:
-        """Vote the record; bits put right. VoteLost if the vote is wrong."""
+        """Vote the record; bits put right."""
         before = self._state.repairs
         self._state.read()
         return self._state.repairs - before

@@ -2,14 +2,16 @@
 
 For what decides (mode, counters, limits), not for bulk data. One copy is stored inverted and each
 lives in memory pages of its own, so that one event is unlikely to change two copies alike; when it
-does, the vote passes but the CRC-32C over the voted value does not, and the owner must reload.
+does, the vote passes but the CRC-32C over the voted value does not, and the defaults are in force
+again. A hit may fall between any two reads of a step, so the record itself keeps what its votes found
+until the owner tells it.
 """
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from flight_sw.errors import VanAllenError
 from flight_sw.radiation import native
 from flight_sw.radiation.protected import MemoryRegion
 
@@ -18,8 +20,12 @@ _CODES: Final[Mapping[type, str]] = {int: "q", float: "d"}
 _CRC_BYTES: Final = 4
 
 
-class VoteLost(VanAllenError):
-    """Two copies were hit in the same bit: the value is gone, the owner reloads its defaults."""
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What votes found: bits put right, and whether two copies were hit alike and the defaults rule."""
+
+    bits: int
+    lost: bool
 
 
 class VotedRecord:
@@ -31,33 +37,38 @@ class VotedRecord:
     def __init__(self, name: str, defaults: Mapping[str, Number]) -> None:
         self.name = name
         self.repairs = 0
+        self._told = 0
+        self._lost = False
         self._defaults = dict(defaults)
         codes = "".join(_CODES[type(value)] for value in defaults.values())
         self._layout = struct.Struct("<" + codes)
         length = self._layout.size + _CRC_BYTES
         self._copies = tuple(native.aligned_bytes(length) for _ in range(3))
-        self.reload_defaults()
+        self._write(self._defaults)
 
     def read(self) -> dict[str, Number]:
-        """All fields, after the vote has put right what it could; VoteLost when the CRC disagrees."""
+        """All fields, after the vote has put right what it could; the defaults if the CRC disagrees."""
         first, second, inverted = self._copies
         report = native.tmr_scrub(first, second, inverted, inverted=True)
         self.repairs += sum(report.miscompares)
         size = self._layout.size
         value, seal = first[:size], first[size:]
         if native.crc32c(value) != int.from_bytes(seal, "little"):
-            raise VoteLost(
-                f"voted record {self.name!r}: two copies were hit alike; reload defaults"
-            )
+            self._lost = True
+            self._write(self._defaults)
+            return dict(self._defaults)
         return dict(zip(self._defaults, self._layout.unpack(value), strict=True))
 
     def set(self, **fields: Number) -> None:
         """Change some fields; ValueError for an unknown field, a wrong type or a number out of range."""
         self._write(self.read() | self._checked(fields))
 
-    def reload_defaults(self) -> None:
-        """Write the defaults into all copies, the way out of VoteLost."""
-        self._write(self._defaults)
+    def vote(self) -> Votes | None:
+        """Vote now; what this vote and all reads since the last call found, or None if all was well."""
+        self.read()
+        found = Votes(self.repairs - self._told, self._lost)
+        self._told, self._lost = self.repairs, False
+        return found if found.bits or found.lost else None
 
     def memory_regions(self) -> tuple[MemoryRegion, ...]:
         """The three copies: voted-a:, voted-b: and voted-c: (inverted) plus the name."""

@@ -276,17 +276,6 @@ def test_ground_commands_again_after_a_restart_by_jumping_ahead(flying):
     assert flying.told("alive")
 
 
-def test_vote_repairs_the_controllers_state(flying):
-    """A flip in one copy of the voted state is outvoted within a step and reported."""
-    region = flying.controller.memory_regions()[1]
-    stack_module.np.ctypeslib.as_array(
-        (stack_module.np.ctypeslib.ctypes.c_uint8 * region.length).from_address(region.address)
-    )[0] ^= 0x04
-    flying.run(0.5)
-    assert "vote-repaired" in flying.events
-    assert flying.controller.mode.name == "NOMINAL"
-
-
 def test_unknown_command_and_bad_argument_are_rejected_with_a_reason(flying):
     """What the dictionary does not know is answered, not executed."""
     packet = stack_module.Telecommand(flying.profile.spacecraft.apid, 99, 77, 7, b"")

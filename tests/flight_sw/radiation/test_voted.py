@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_sw.radiation.voted import VotedRecord, VoteLost
+from flight_sw.radiation.voted import VotedRecord, Votes
 
 DEFAULTS = {"mode": 1, "boots": 0, "limit_c": 70.5}
 
@@ -41,14 +41,29 @@ def test_any_damage_to_one_copy_is_outvoted(copy, bits):
 @settings(max_examples=60, deadline=None)
 @given(bit=st.integers(0, 28 * 8 - 1), pair=st.sampled_from([(0, 1), (0, 2), (1, 2)]))
 def test_the_same_bit_in_two_copies_is_seen(bit, pair):
-    """A wrong vote never passes: VoteLost, and the defaults bring the record back."""
+    """A wrong vote never passes: the defaults rule again, and the loss is told once."""
     record = VotedRecord("state", DEFAULTS)
+    record.set(mode=7, boots=-1, limit_c=0.1)
     for copy in pair:
         flip(record, copy, bit)
-    with pytest.raises(VoteLost, match="state"):
-        record.read()
-    record.reload_defaults()
     assert record.read() == DEFAULTS
+    found = record.vote()
+    assert found is not None
+    assert found.lost
+    assert record.vote() is None
+
+
+def test_a_hit_between_two_votes_is_told_by_the_second():
+    """A read that mends a copy, or a change over it, takes nothing from what the next vote tells."""
+    record = VotedRecord("state", DEFAULTS)
+    assert record.vote() is None
+    flip(record, 0, 3)
+    record.read()
+    flip(record, 1, 5)
+    record.set(mode=4)
+    assert record.vote() == Votes(bits=2, lost=False)
+    assert record.vote() is None
+    assert record.repairs == 2
 
 
 @pytest.mark.parametrize("fields", [{"speed": 1}, {"mode": 1.0}, {"limit_c": 1}, {"mode": 2**63}])
