@@ -8,10 +8,10 @@ or after the tick at which that page was last seen clean; it is safe once every 
 been seen clean at a tick later than the end of the run.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from flight_sw.inference.finished import FinishedJobs
 from flight_sw.inference.job import (
     RETRYABLE,
     Admission,
@@ -58,7 +58,7 @@ class JobLedger:
     def __init__(self, limits: LedgerLimits | None = None) -> None:
         self._limits = limits or LedgerLimits()
         self._open: dict[int, _Entry] = {}  # in order of admission
-        self._finished: OrderedDict[int, JobState] = OrderedDict()
+        self._finished = FinishedJobs(self._limits.remembered)
         self._failures: list[Failure] = []
         self._last_hit_tick: dict[tuple[int, Protection], int] = {}
 
@@ -208,7 +208,7 @@ class JobLedger:
     def state(self, job_id: int) -> JobState | None:
         """Where the job is; None if it was never admitted or is long forgotten."""
         entry = self._open.get(job_id)
-        return entry.state if entry is not None else self._finished.get(job_id)
+        return entry.state if entry is not None else self._finished.state(job_id)
 
     def count(self, state: JobState) -> int:
         """How many open jobs are in `state`."""
@@ -266,6 +266,4 @@ class JobLedger:
 
     def _finish(self, job_id: int, state: JobState) -> None:
         del self._open[job_id]
-        self._finished[job_id] = state
-        while len(self._finished) > self._limits.remembered:
-            self._finished.popitem(last=False)
+        self._finished.put(job_id, state)

@@ -61,6 +61,7 @@ class _Soak:
         self._stack = stack
         self.pids = stack.pids()
         self.looks: dict[str, list[Vitals]] = {name: [] for name in self.pids}
+        self.looks_from_s = dict.fromkeys(self.pids, 0.0)
         self.stamps_s: list[float] = []
         self.events: Counter[str] = Counter()
         self.right = self.jobs = self.lost = self.restarts = 0
@@ -110,14 +111,16 @@ class _Soak:
             self.lost += 1
 
     def _look(self, now_s: float) -> None:
-        """A process that was started anew is followed from there on."""
+        """A process that was started anew is followed from there on, once it is warm."""
         for name, pid in self.pids.items():
             seen = look(pid, now_s)
             if seen is not None:
-                self.looks[name].append(seen)
+                if now_s >= self.looks_from_s[name]:
+                    self.looks[name].append(seen)
                 continue
             self.restarts += 1
             self.looks[name].clear()
+            self.looks_from_s[name] = now_s + WARM_UP_S
             self.pids[name] = self._stack.pids().get(name, pid)
 
     def _hear(self, timeout_s: float) -> None:
