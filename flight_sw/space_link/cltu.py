@@ -3,10 +3,12 @@
 The code corrects one bit in each block of 8 bytes and detects two. The decoder looks for a start
 sequence, takes blocks until one cannot be decoded (the tail is built not to be), and hands the
 data on with its fill; length, FECF and MAC of the frame inside decide. It holds at most one frame.
+Half of all damaged tails can be decoded, and would take the next unit with them; so whoever knows how
+long a frame is may say so, and behind a whole frame a block that needs mending counts as the tail.
 Senders differ in whether they randomize the fill too; nothing here looks at it, so both pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from flight_sw.space_link.randomizer import randomize_tc
@@ -46,10 +48,18 @@ def encode_cltu(frame: bytes, *, randomize: bool = False) -> bytes:
 
 
 class CltuDecoder:
-    """Bytes of one connection to frames with fill; finds the next start after any damage."""
+    """Bytes of one connection to frames with fill; finds the next start after any damage.
 
-    def __init__(self, *, randomize: bool = False) -> None:
+    Args:
+        frame_bytes: how long the frame is that begins with the data of the first block.
+    """
+
+    def __init__(
+        self, *, randomize: bool = False, frame_bytes: Callable[[bytes], int] | None = None
+    ) -> None:
         self._randomize = randomize
+        self._frame_bytes = frame_bytes or _unknown
+        self._wanted = 0
         self._buffer = bytearray()
         self._data: bytearray | None = None
         self.corrected_bits = 0
@@ -93,17 +103,29 @@ class CltuDecoder:
         decoded = decode_block(block)
         if decoded is None:
             return False
+        if not data:
+            self._wanted = self._frame_bytes(self._plain(decoded))
+        elif len(data) >= self._wanted and _syndrome(block):
+            return False
         data += decoded
         if decoded != block[:BLOCK_DATA_BYTES]:
             self.corrected_bits += 1
         return True
+
+    def _plain(self, data: bytes | bytearray) -> bytes:
+        return randomize_tc(bytes(data)) if self._randomize else bytes(data)
 
     def _finish(self) -> list[bytes]:
         data, self._data = self._data, None
         if not data:
             self.abandoned += 1
             return []
-        return [randomize_tc(bytes(data)) if self._randomize else bytes(data)]
+        return [self._plain(data)]
+
+
+def _unknown(_: bytes) -> int:
+    """No frame is that long: only a tail ends it."""
+    return (BLOCKS_MAX + 1) * BLOCK_DATA_BYTES
 
 
 def parity(data: bytes) -> int:
@@ -117,13 +139,18 @@ def parity(data: bytes) -> int:
 def decode_block(block: bytes) -> bytes | None:
     """The 7 data bytes with at most one bit corrected, or None."""
     data = block[:BLOCK_DATA_BYTES]
-    syndrome = parity(data) ^ (block[BLOCK_DATA_BYTES] & 0xFE)
+    syndrome = _syndrome(block)
     if syndrome == 0:
         return data
     position = _ERROR_BITS.get(syndrome)
     if position is None:
         return None
     return (int.from_bytes(data, "big") ^ position).to_bytes(BLOCK_DATA_BYTES, "big")
+
+
+def _syndrome(block: bytes) -> int:
+    """0 for a code word."""
+    return parity(block[:BLOCK_DATA_BYTES]) ^ (block[BLOCK_DATA_BYTES] & 0xFE)
 
 
 def _error_bits() -> Mapping[int, int]:

@@ -41,6 +41,7 @@ from flight_sw.space_link.tc_frame import (
     TcFrame,
     TcHeader,
     close_frame,
+    frame_bytes,
     open_frame,
     parse_control,
     segments,
@@ -132,7 +133,7 @@ class TcReceiver:
         if connection not in self._decoders and len(self._decoders) < CONNECTIONS_MAX:
             coded = self._settings.framing is Framing.CCSDS
             self._decoders[connection] = (
-                CltuDecoder(randomize=self._settings.randomize)
+                CltuDecoder(randomize=self._settings.randomize, frame_bytes=frame_bytes)
                 if coded
                 else StuffedDecoder(FRAME_BYTES_MAX, self._settings.framing)
             )

@@ -98,10 +98,15 @@ def trim_fill(data: bytes) -> bytes:
     """The frame at the start of decoded code blocks, without the fill behind it."""
     if len(data) < HEADER_BYTES:
         raise FrameRefused(Refusal.LENGTH)
-    frame_bytes = (int.from_bytes(data[2:4], "big") & 0x3FF) + 1
-    if not 0 <= len(data) - frame_bytes <= FILL_BYTES_MAX:
+    length = frame_bytes(data)
+    if not 0 <= len(data) - length <= FILL_BYTES_MAX:
         raise FrameRefused(Refusal.LENGTH)
-    return data[:frame_bytes]
+    return data[:length]
+
+
+def frame_bytes(data: bytes) -> int:
+    """How long the frame is that begins with these at least 5 bytes, as its header says (4.1.2.7)."""
+    return (int.from_bytes(data[2:4], "big") & 0x3FF) + 1
 
 
 def set_vr(value: int) -> bytes:

@@ -16,6 +16,7 @@ from flight_sw.space_link.cltu import (
     encode_cltu,
     parity,
 )
+from flight_sw.space_link.tc_frame import frame_bytes
 
 FRAMES = st.binary(min_size=1, max_size=200)
 BOTH = pytest.mark.parametrize("randomize", [False, True])
@@ -87,6 +88,27 @@ def test_a_lost_byte_costs_at_most_the_frame_it_was_in(lost: int) -> None:
     first, second = encode_cltu(b"A" * 40), encode_cltu(b"B" * 42)
     stream = (first + second * 2)[:lost] + (first + second * 2)[lost + 1 :]
     assert CltuDecoder().feed(stream)[-1] == b"B" * 42
+
+
+def test_a_damaged_tail_costs_neither_its_frame_nor_the_next() -> None:
+    """Two wrong bits make many a tail decodable; who knows the frame's length is not fooled."""
+    frame = bytes([0x22, 0xA1, 0, 19]) + bytes(range(16))
+    unit = encode_cltu(frame)
+    whole = fooled = 0
+    for first, second in itertools.combinations(range(64), 2):
+        tail = (int.from_bytes(TAIL, "big") ^ 1 << first ^ 1 << second).to_bytes(8, "big")
+        stream = unit[: -len(TAIL)] + tail + unit
+        found = CltuDecoder(frame_bytes=frame_bytes).feed(stream)
+        whole += [one[:20] for one in found] == [frame, frame] and len(found[0]) == 21
+        fooled += len(CltuDecoder().feed(stream)[0]) > 21
+    assert fooled > 100
+    assert whole == 64 * 63 // 2
+
+
+def test_a_unit_longer_than_its_frame_is_handed_on_whole() -> None:
+    """Clean blocks behind the frame are no damage: the frame layer refuses their length."""
+    frame = bytes([0x22, 0xA1, 0, 6]) + bytes(range(10))
+    assert CltuDecoder(frame_bytes=frame_bytes).feed(encode_cltu(frame)) == [frame]
 
 
 @given(st.lists(st.sampled_from([START, TAIL, b"\xeb", b"\x90", bytes(8), b"\x55" * 9])))

@@ -2,7 +2,7 @@
 
 from flight_sw.space_link.cltu import CltuDecoder, encode_cltu
 from flight_sw.space_link.framing import Framing, StuffedDecoder, encode_stuffed
-from flight_sw.space_link.tc_frame import FRAME_BYTES_MAX
+from flight_sw.space_link.tc_frame import FRAME_BYTES_MAX, frame_bytes
 from tests.fuzz.inputs import Input
 
 
@@ -19,7 +19,7 @@ def run(data: bytes) -> None:
     given = Input(data)
     kind, portion = given.byte() % 4, given.byte() or 4096
     decoder = (
-        CltuDecoder(randomize=kind == 1)
+        CltuDecoder(randomize=kind == 1, frame_bytes=frame_bytes if portion % 2 else None)
         if kind < 2
         else StuffedDecoder(FRAME_BYTES_MAX, Framing.COBS if kind == 2 else Framing.SLIP)
     )
