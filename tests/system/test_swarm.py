@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.figures.scale import SWARM_DAYS
+from tests.system import swarm as swarm_flights
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("swarm.py")
 LIMIT_S = 6 * 3600
+LATE_ONCE_MAX = 1e-4  # of all steps: more is no accident, whether it repeats or not
 CORES = 2
 
 
@@ -54,4 +56,13 @@ def test_days_under_swarm_faults_break_no_promise(first, flights, days, figure):
     assert len(lines) == flights
     assert not broken, broken[:3]
     assert not late, late[:3]
-    assert sum(line["steps"] for line in lines) > 100 * flights
+    steps = sum(line["steps"] for line in lines)
+    assert steps > 100 * flights
+    assert sum(line["late_once"] for line in lines) <= max(1, LATE_ONCE_MAX * steps)
+
+
+def test_a_step_that_is_late_in_the_same_flight_again_is_an_overrun(monkeypatch):
+    """With no time at all every step overruns, in both flights."""
+    monkeypatch.setattr(swarm_flights, "TICK_S", 0.0)
+    line = swarm_flights.flown(swarm_flights.drawn(1, 0.005))
+    assert line["overruns"] == line["late_once"] == line["steps"] > 0
