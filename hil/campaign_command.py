@@ -92,12 +92,19 @@ def plan(
 def replay(
     fault_id: Annotated[str, typer.Argument(metavar="ID", help="As the report shows it.")],
     brisk: Annotated[bool, typer.Option("--brisk", help="Models load at once; see Plan.")] = False,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Faults of one flight, as the plan has it.")
+    ] = 1,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", min=1, help="Faults of the plan, which ends its last batch."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Do one fault again, exactly, and tell what happened."""
-    from hil.campaign.trials.session import replay_session
+    from hil.campaign.trials.session import Manner, replay_session
 
-    raise typer.Exit(replay_session(fault_id, brisk=brisk, as_json=as_json))
+    raise typer.Exit(replay_session(fault_id, Manner(brisk, batch, n), as_json=as_json))
 
 
 @campaign_app.command("report")

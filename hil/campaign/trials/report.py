@@ -143,7 +143,8 @@ def _failures(plan: Plan, cells: Sequence[tuple[Cell, tuple[Trial, ...]]]) -> st
 
 
 def _manner(plan: Plan) -> str:
-    return " --brisk" if plan.brisk else ""
+    batch = f" --batch {plan.batch} --n {plan.n}" if plan.batch > 1 else ""
+    return batch + (" --brisk" if plan.brisk else "")
 
 
 def _void(table: Mapping[str, Any]) -> str:

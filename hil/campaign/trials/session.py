@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,35 @@ def make_engine(name: str, workers: int, board: str, inventory: Path | None) -> 
     return RayEngine(workers)
 
 
-def replay_session(fault_id: str, *, brisk: bool, as_json: bool) -> int:
-    """Do one fault again: its shard up to it, because a stack remembers; 1 if it failed."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the faults of a plan were flown, as far as one of them depends on it; see Plan.
+
+    Args:
+        batch: faults of one flight.
+        n: faults of each cell of the plan, where the last batch ends; None for a fault before it.
+    """
+
+    brisk: bool = False
+    batch: int = 1
+    n: int | None = None
+
+
+def replay_session(fault_id: str, manner: Manner, *, as_json: bool) -> int:
+    """Do one fault again: its shard up to it and its batch, as a stack remembers; 1 if it failed.
+
+    Raises:
+        UserError: there is no such fault.
+    """
     wanted = parse_id(fault_id)
     first = wanted.index - wanted.index % SHARD_TRIALS
-    shard = Shard(Cell(wanted.fault, wanted.protection), first, wanted.index - first + 1)
-    with Benches(wanted.model, wanted.board, brisk=brisk) as benches:
-        trial = list(benches.run(shard, wanted.seed))[-1]
+    place = wanted.index - first
+    if manner.n is not None and wanted.index >= manner.n:
+        raise UserError(f"{fault_id}: a plan with --n {manner.n} ends at {manner.n - 1}")
+    count = place + 1 if manner.batch == 1 else min(SHARD_TRIALS, (manner.n or sys.maxsize) - first)
+    shard = Shard(Cell(wanted.fault, wanted.protection), first, count)
+    with Benches(wanted.model, wanted.board, brisk=manner.brisk) as benches:
+        trial = list(benches.run(shard, wanted.seed, manner.batch))[place]
     figures = {name: getattr(trial, name) for name in trial.__struct_fields__}
     if as_json:
         print(json.dumps({"id": str(wanted)} | figures, indent=1))
