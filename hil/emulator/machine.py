@@ -4,7 +4,6 @@ Everything that happens to a board happens here in one order: what the controlle
 switch, then the watchdog, then the software's own end, then the physics.
 """
 
-import hashlib
 from pathlib import Path
 
 from flight_sw.errors import UserError
@@ -15,6 +14,7 @@ from hil.emulator.injector import Injector
 from hil.emulator.settings import (
     EmulatorOptions,
     Silicon,
+    serial_number,
 )
 from hil.emulator.stand import Own, Stand
 from hil.emulator.sysroot import SysRoot
@@ -146,11 +146,6 @@ class Machine:
         spent_s = sum(cpu_s - self._cpu.get(pid, cpu_s) for pid, cpu_s in seen.items())
         self._cpu = seen
         return max(0.0, spent_s) / elapsed_s
-
-
-def serial_number(seed: int) -> str:
-    """Return sixteen hexadecimal digits, as a Raspberry Pi has, that follow from the seed."""
-    return "10000000" + hashlib.sha256(f"board {seed}".encode()).hexdigest()[:8]
 
 
 def _node_command(options: EmulatorOptions, root: Path) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What an emulated board is made of: the profile's `emulated:` section and the command's options."""
 
+import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,3 +149,8 @@ def _check_table(table: tuple[tuple[float, float], ...], path: Path) -> None:
             f"{path}: emulated.heat.firmware_table: list rising temperatures, each with a clock "
             "above zero that never rises"
         )
+
+
+def serial_number(seed: int) -> str:
+    """Return sixteen hexadecimal digits, as a Raspberry Pi has, that follow from the seed."""
+    return "10000000" + hashlib.sha256(f"board {seed}".encode()).hexdigest()[:8]

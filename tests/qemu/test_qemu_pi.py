@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hil.board_files import read_board
+from hil.emulator.settings import serial_number
 from hil.faults.catalog import Fault, FaultKind
 from hil.faults.rig_client import RigClient
 from hil.rig.model_slots import compile_for, install
@@ -171,3 +172,4 @@ def test_a_short_flight_is_golden(link, tmp_path):
     assert summary["golden_match"] is True
     assert summary["steps"]["hot board throttled"] is True
     assert done.returncode == 0, done.stderr.decode()
+    assert f"serial number {serial_number(3)}" in (tmp_path / "run" / "events.jsonl").read_text()

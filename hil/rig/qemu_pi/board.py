@@ -21,6 +21,7 @@ from hil.rig.qemu_pi.image import read_boot
 from hil.rig.qemu_pi.mailbox import GuestState, Mailbox
 from hil.rig.qemu_pi.mirror import Mirror
 from hil.rig.qemu_pi.ram import RAM_BYTES, GuestRam, PowerBlock, Request
+from hil.rig.tools import Where, run_tool
 
 QEMU = "qemu-system-aarch64"
 SHARED = Path("/dev/shm")  # noqa: S108 the RAM file is 0600
@@ -40,10 +41,14 @@ class Hardware:
 
 
 class PiBoard:
-    """Power, reset, hang; `state_dir` keeps card, console log and sockets."""
+    """Power, reset, hang; `state_dir` keeps card, console log and sockets.
 
-    def __init__(self, card: Path, state_dir: Path) -> None:
+    The serial number goes into the device tree, where a Pi's boot loader puts it.
+    """
+
+    def __init__(self, card: Path, state_dir: Path, serial_number: str) -> None:
         self._card = card
+        self._serial_number = serial_number
         self._state_dir = state_dir
         # Short, because Linux allows 108 bytes for a socket's name.
         self._sockets = Path(tempfile.mkdtemp(prefix="vanallen-qemu-"))
@@ -202,6 +207,8 @@ class PiBoard:
                 name = re.findall(rf"(?m)^{key}[= ](\S+)", config)[-1]
                 (self._state_dir / key).write_bytes(read_boot(self._card, name))
                 files[key] = str(self._state_dir / key)
+            words = ("fdtput", "-t", "s", files["device_tree"], "/", "serial-number")
+            run_tool([*words, self._serial_number], Where(self._state_dir))
             files["append"] = read_boot(self._card, "cmdline.txt").decode().strip()
             self._boot_files = files
         return self._boot_files

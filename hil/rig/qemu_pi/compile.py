@@ -16,6 +16,7 @@ from flight_sw.inference.describe import describe_model
 from flight_sw.inference.live_files import verify
 from flight_sw.inference.manifest import FORMAT
 from hil.emulator.cable import Terminal
+from hil.emulator.settings import serial_number
 from hil.rig.qemu_pi.board import PiBoard
 from hil.rig.qemu_pi.image import Image, copy_card, read_data, write_data
 from hil.rig.qemu_pi.ram import Request
@@ -67,7 +68,7 @@ def _compile(missing: list[Path], image: Image, kept: dict[Path, Path]) -> None:
 def _run(card: Path, work: Path) -> None:
     """Power on, and wait until the board has switched itself off."""
     line = Terminal()
-    board = PiBoard(card, work)
+    board = PiBoard(card, work, serial_number(0))
     end_s = time.monotonic() + COMPILE_S_MAX
     try:
         board.boot(line.device)

@@ -13,6 +13,7 @@ from flight_sw.profile import Profile
 from hil.emulator.settings import (
     EmulatorOptions,
     Silicon,
+    serial_number,
 )
 from hil.emulator.stand import Own, Stand
 from hil.faults.rig_messages import PlantReport
@@ -38,7 +39,7 @@ class PiMachine:
         state = options.state_dir.absolute()
         self._make_card(state / CARD, image)
         self.stand = Stand(options, profile, silicon)
-        self.board = PiBoard(state / CARD, state)
+        self.board = PiBoard(state / CARD, state, serial_number(options.seed))
         self.injector = PiInjector(PiParts(self.board, self.stand.cable, self.stand.plant, state))
         self._top_mhz = float(profile.frequency.levels_mhz[-1])
         self._reset_cause = "none"
