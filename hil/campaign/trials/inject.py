@@ -6,6 +6,7 @@ address through /proc/self/mem, the rest through the devices around it.
 """
 
 from collections.abc import Callable, Mapping
+from math import copysign
 from os import getpid
 from typing import Final
 
@@ -45,7 +46,7 @@ STUCK_EVERY_S = 0.05
 STUCK_FOR_S = 4.5
 LATCH_A = (2.2, 4.0)  # on top of some 0.5 A: above the limit of 2.5 A
 SPIKE_K = 90.0
-GARBAGE_C = (-1e6, 1e6)
+GARBAGE_C = (1e3, 1e6)  # of either sign, and nothing that a sensor could have read
 Y2038_S = 2**31
 
 
@@ -199,7 +200,7 @@ def _sensor(stack: TrialStack, one: Strike) -> str:
     held_c = board.physics.temp_c
     said: dict[str, float | None] = {
         "dead": None,
-        "garbage": between(*GARBAGE_C, one.level),
+        "garbage": copysign(between(*GARBAGE_C, abs(2 * one.level - 1)), one.level - 0.5),
         "stuck": held_c,
     }
     board.sensor = lambda _now, _true: said[one.variant]

@@ -21,7 +21,7 @@ from hil.faults.classes import CATALOG, Bench, FaultClass
 
 SHARD_TRIALS = 50
 BATCH_MAX = 24
-VERSION = 4  # raised when the same plan would do other faults
+VERSION = 5  # raised when the same plan would do other faults
 SEED_MAX = 2**63 - 1
 N_MAX = 1_000_000
 ALL = "all"

@@ -20,6 +20,7 @@ from hil.campaign.story import Story, quiet_console
 from hil.campaign.timeline import injection_of
 from hil.campaign.trials.draw import Drawn, draw
 from hil.campaign.trials.kit import INPUTS, draw_inputs
+from hil.campaign.trials.own_answers import own_answers
 from hil.campaign.trials.plan import Plan, Shard
 from hil.campaign.trials.port_ways import Struck, strike
 from hil.campaign.trials.trial import Trial
@@ -40,8 +41,12 @@ class PortBench:
         self._board, self._plan, self._logs = board, plan, logs
         logs.mkdir(parents=True, exist_ok=True)
         file = find_model(plan.model)
-        self._twin = GoldenTwin(file)
+        twin = GoldenTwin(file)
         self._inputs = [pack(one) for one in draw_inputs(str(file), INPUTS)]
+        if "same-processor" in board.features:
+            self._golden = {data: twin.answer(data) for data in self._inputs}
+        else:
+            self._golden = own_answers(board, plan.model, self._inputs, twin)
 
     def run(self, shard: Shard) -> Iterator[Trial]:
         """The trials of a shard, one log each.
@@ -63,7 +68,7 @@ class PortBench:
 
     def golden(self, data: bytes) -> bytes:
         """What an unharmed session answers."""
-        return self._twin.answer(data)
+        return self._golden[data]
 
     @property
     def model(self) -> str:
@@ -99,7 +104,7 @@ class _Trial:
         if struck.void:
             return Trial(drawn.index, drawn.name, Outcome.VOID.value, struck.void)
         self._submit(slot)
-        limit_s = self._board.within(CATALOG[drawn.fault].recover_s + PATIENCE_S)
+        limit_s = self._limit_s()
         settled_s = None
         while settled_s is None and self._recorder.now_s - over_s < limit_s:
             self._hear(LOOK_S)
@@ -107,11 +112,20 @@ class _Trial:
             settled_s = self._recorder.now_s if self._is_settled(over_s) else None
         return self._judged(slot, struck, at_s, settled_s)
 
+    def _limit_s(self) -> float:
+        """After that it is a hang: what the class allows, and where the board is slow its way up."""
+        patience = self._board.patience
+        allowed_s = self._board.within(CATALOG[self._drawn.fault].recover_s + PATIENCE_S)
+        return max(
+            allowed_s, patience.stalled_s + patience.models_s if patience.recovery_s else 0.0
+        )
+
     def _submit(self, slot: int) -> None:
         number = self._board.next_job()
         data = self._bench.input(number)
         self._golden[number] = self._bench.golden(data)
-        job = JobToFly(number, 0.0, self._bench.model, slot, data, DEADLINE_S)
+        deadline_s = DEADLINE_S + self._board.patience.deadline_s
+        job = JobToFly(number, 0.0, self._bench.model, slot, data, deadline_s)
         self._feeders.append(
             Feeder(self._board.ground, [job], self._protection, self._recorder.is_answered)
         )
@@ -199,6 +213,7 @@ class _Trial:
             recorder.now_s,
             str(last.values["mode"]) if last else "unknown",
             str(last.values["board"]) if last else "unknown",
+            self._board.patience.recovery_s,
         )
 
     def _damaged(self, injection: Injection) -> frozenset[tuple[str, int]] | None:
