@@ -172,3 +172,14 @@ def test_a_library_that_fails_by_itself_ends_the_transfer(monkeypatch: pytest.Mo
     assert [end.outcome for end in pair.source.ended()] == [Outcome.FAULT]
     assert pair.source.under_way == 0
     assert pair.source.counts.damaged == 1
+
+
+def test_a_transfer_that_the_library_knows_no_more_is_ended_by_a_cancel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There is nobody left to say it to: the transfer ends here and its room is free again."""
+    monkeypatch.setattr(Sender, "cancel_request", lambda *_: False)
+    pair, number, _ = begun(5_000)
+    assert pair.source.cancel(number)
+    assert [end.outcome for end in pair.source.ended()] == [Outcome.CANCELLED]
+    assert pair.source.under_way == 0
