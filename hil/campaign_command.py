@@ -102,9 +102,9 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Do one fault again, exactly, and tell what happened."""
-    from hil.campaign.trials.session import Manner, replay_session
+    from hil.campaign.trials.session import FlownAs, replay_session
 
-    raise typer.Exit(replay_session(fault_id, Manner(brisk, batch, n), as_json=as_json))
+    raise typer.Exit(replay_session(fault_id, FlownAs(brisk, batch, n), as_json=as_json))
 
 
 @campaign_app.command("report")

@@ -57,7 +57,7 @@ def make_engine(name: str, workers: int, board: str, inventory: Path | None) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class FlownAs:
     """How the faults of a plan were flown, as far as one of them depends on it; see Plan.
 
     Args:
@@ -70,7 +70,7 @@ class Manner:
     n: int | None = None
 
 
-def replay_session(fault_id: str, manner: Manner, *, as_json: bool) -> int:
+def replay_session(fault_id: str, flown_as: FlownAs, *, as_json: bool) -> int:
     """Do one fault again: its shard up to it and its batch, as a stack remembers; 1 if it failed.
 
     Raises:
@@ -79,12 +79,14 @@ def replay_session(fault_id: str, manner: Manner, *, as_json: bool) -> int:
     wanted = parse_id(fault_id)
     first = wanted.index - wanted.index % SHARD_TRIALS
     place = wanted.index - first
-    if manner.n is not None and wanted.index >= manner.n:
-        raise UserError(f"{fault_id}: a plan with --n {manner.n} ends at {manner.n - 1}")
-    count = place + 1 if manner.batch == 1 else min(SHARD_TRIALS, (manner.n or sys.maxsize) - first)
+    if flown_as.n is not None and wanted.index >= flown_as.n:
+        raise UserError(f"{fault_id}: a plan with --n {flown_as.n} ends at {flown_as.n - 1}")
+    count = (
+        place + 1 if flown_as.batch == 1 else min(SHARD_TRIALS, (flown_as.n or sys.maxsize) - first)
+    )
     shard = Shard(Cell(wanted.fault, wanted.protection), first, count)
-    with Benches(wanted.model, wanted.board, brisk=manner.brisk) as benches:
-        trial = list(benches.run(shard, wanted.seed, manner.batch))[place]
+    with Benches(wanted.model, wanted.board, brisk=flown_as.brisk) as benches:
+        trial = list(benches.run(shard, wanted.seed, flown_as.batch))[place]
     figures = {name: getattr(trial, name) for name in trial.__struct_fields__}
     if as_json:
         print(json.dumps({"id": str(wanted)} | figures, indent=1))

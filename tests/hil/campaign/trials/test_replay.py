@@ -10,7 +10,7 @@ from hil.campaign.trials.engine import LocalEngine
 from hil.campaign.trials.plan import Plan, shards_of
 from hil.campaign.trials.report import _manner
 from hil.campaign.trials.runner import RunOptions, run_campaign
-from hil.campaign.trials.session import Manner, replay_session
+from hil.campaign.trials.session import FlownAs, replay_session
 from hil.campaign.trials.shards import read_all
 
 PLAN = Plan(faults=("seu-state",), n=8, model="telemetry-anomaly", batch=6, brisk=True)
@@ -26,7 +26,7 @@ def test_a_fault_of_a_batch_is_done_again_in_its_batch(
     capsys.readouterr()
     for index in (2, 7):
         name = f"seu-state:{PLAN.seed}:{cell.protection.value}:{PLAN.model}:{PLAN.board}:{index}"
-        assert replay_session(name, Manner(brisk=True, batch=6, n=8), as_json=True) == 0
+        assert replay_session(name, FlownAs(brisk=True, batch=6, n=8), as_json=True) == 0
         told = json.loads(capsys.readouterr().out)
         first = file.trials[index]
         assert told == {"id": name} | {f: getattr(first, f) for f in first.__struct_fields__}
@@ -41,4 +41,4 @@ def test_the_line_tells_how_the_plan_was_flown() -> None:
 def test_a_fault_behind_the_plans_end_is_a_clear_mistake() -> None:
     """Instead of an index error."""
     with pytest.raises(UserError, match="ends at 7"):
-        replay_session("seu:1:standard:hotspot:emulated:8", Manner(n=8), as_json=True)
+        replay_session("seu:1:standard:hotspot:emulated:8", FlownAs(n=8), as_json=True)
