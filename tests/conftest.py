@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+import flight_sw  # noqa: F401  before any test loads onnxruntime, which is silent then
 from tests.figures import records
 from tests.repeat.shuffle import SEED
 
