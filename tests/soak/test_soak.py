@@ -2,7 +2,6 @@
 
 The stores of telemetry are switched off: they are rings of 1 MiB each that take an hour to fill, which
 would look like a leak. That they end there is shown in tests/flight_sw/services/test_st15_storage.py.
-What still fills for hours is the list of finished jobs, which keeps 4,096 numbers: about 0.1 KiB a job.
 """
 
 import json
@@ -23,6 +22,8 @@ from tests.system.flown_stack import FlownStack, flown_stack
 # `.ci/run` soaks for two minutes beside the emulated Raspberry Pi, `make test-long` for two hours.
 SECONDS = float(SOAK_S.value)
 WARM_UP_S = 30.0  # caches fill, the allocator finds its size
+# Measured: until its first 900 messages or so a worker takes 0.1 MiB more, and no more after them.
+FIRST_WARM_UP_S = max(WARM_UP_S, SECONDS / 20)
 LOOK_PERIOD_S = 1.0
 HOUSEKEEPING_S = 0.25
 JOB_PERIOD_S = 2.0
@@ -44,7 +45,7 @@ def soaked(tmp_path_factory):
         ).done()  # fmt: skip
         for store in STORES:
             stack.ground.send("disable-store", store=store).done()
-        _Soak(stack).run(WARM_UP_S)
+        _Soak(stack).run(FIRST_WARM_UP_S)
         soak = _Soak(stack)
         soak.run(SECONDS)
     report = soak.report()
