@@ -148,7 +148,10 @@ class Disk:
         return self._nodes - 1
 
     def _place(self, path: object, dir_fd: int | None = None) -> tuple[int, str] | None:
-        """The folder's node and the last name of a path below the root; None for one elsewhere."""
+        """The folder's node and the last name of a path below the root.
+
+        None for one elsewhere, or in no folder: then the system gives the error.
+        """
         if not isinstance(path, str | bytes | os.PathLike):
             return None
         text = os.fsdecode(path)
@@ -160,7 +163,10 @@ class Disk:
             return None
         node = 0
         for part in [] if below == "." else below.split("/"):
-            node = self._live[node][part]
+            inner = self._live[node].get(part)
+            if inner not in self._live:
+                return None
+            node = inner
         return node, name
 
     def _node_of(self, path: object, dir_fd: int | None = None) -> int | None:

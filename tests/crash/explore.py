@@ -18,8 +18,9 @@ class Case(Protocol):
     """A user of storage.
 
     `prepare` is what lies there before; `work` stores values, through `disk.store`; `found` boots on
-    what is there and tells the values; `carry_on` does more work after a boot. After bit rot the newest
-    value or the one before may be found, without `rot_old` only the newest, or a value of `rot_also`.
+    what is there and tells the values; `carry_on` boots and does more work, storing as `work` does.
+    After bit rot the newest value or the one before may be found, without `rot_old` only the newest, or
+    a value of `rot_also`.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Tally:
     def told(self) -> str:
         """For the assertion."""
         more = len(self.broken) - SHOWN
-        return "\n".join([*self.broken[:SHOWN], f"… and {more} more"][: SHOWN + (more > 0)])
+        return "\n".join([*self.broken[:SHOWN], *([f"… and {more} more"] if more > 0 else [])])
 
 
 @dataclass(slots=True)
@@ -56,7 +57,8 @@ class Explorer:
 
     Args:
         every_byte_to: the size of a write that is torn at each byte; longer ones at so many places.
-        stride: of the operations that fail, and of the bytes that rot.
+        stride: of the operations that fail, of the bytes that rot, and of the disks that the first cut
+            leaves whose recovery is cut too.
     """
 
     case: Case
@@ -100,12 +102,15 @@ class Explorer:
         return disk
 
     def _all_states(self, disk: Disk, allowed_start: Values, depth: int) -> None:
+        sound = 0
         for state in crash_states(disk, every_byte_to=self.every_byte_to):
             allowed = _allowed(disk.notes, state.at, allowed_start)
             op = disk.ops[state.at].what if state.at < len(disk.ops) else "the end"
             found = self._try(state, allowed, f"{state.model} at {state.at} ({op})")
             if depth > 1 and found is not None:
-                self._again(state, found, depth - 1)
+                if sound % self.stride == 0:
+                    self._again(state, found, depth - 1)
+                sound += 1
 
     def _try(self, state: State, allowed: Mapping[str, list[object]], how: str) -> Values | None:
         """Boot on this disk; the values found, or None if it is known already or broke a promise."""
@@ -135,7 +140,6 @@ class Explorer:
         lay_out(state.tree, folder)
         disk = Disk(folder)
         with disk.watching():
-            self.case.found(folder)
             self.case.carry_on(folder, disk)
         self._all_states(disk, found, depth)
 

@@ -127,7 +127,8 @@ class ModelCase:
         return values
 
     def carry_on(self, folder: Path, disk: Disk) -> None:
-        """Another trial in slot 1, confirmed."""
+        """A boot, then another trial in slot 1, confirmed."""
+        self.found(folder)
         store = ModelStore(folder / "models")
         self._trial(store, folder / "uploads/three", 1)
         disk.store("slot 1", "three", lambda: _confirm(store, 1), OSError, ModelError)

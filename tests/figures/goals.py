@@ -99,7 +99,7 @@ PARTS: tuple[Part, ...] = (
     _least("F4.landed", "landed faults of the rarest class", None, 2995, min),
     _most("F4.failures", "silent, hang or dead", 0, 0),
     _least("F5.points", "crash points tried", 1, 1),
-    _least("F5.depth", "crashes in a row at each point", 1, 2, min),
+    _least("F5.depth", "crashes in a row; of large cases a sample", 1, 2, min),
     _most("F5.failures", "a third value, a lost counter, no boot", 0, 0),
     _least("F5.kills", "kill -9 of real processes", 4, 300),
     _most("F5.kill_failures", "promises broken by kill -9", 0, 0),
