@@ -89,6 +89,16 @@ def test_errors_and_erasures_within_the_bound_are_corrected(seed, interleave, du
     assert np.array_equal(block, golden)
 
 
+@pytest.mark.parametrize("interleave", [1, 8])
+def test_the_least_and_the_most_lanes_are_taken(interleave):
+    """One error in each lane, at both ends of what CCSDS 131.0 has."""
+    block = bytearray(255 * interleave)
+    native.rs_encode(block, interleave)
+    block[:interleave] = b"\x5a" * interleave
+    assert native.rs_decode(block, interleave) == RsReport(interleave, ())
+    assert block == bytearray(255 * interleave)
+
+
 def test_too_many_errors_leave_the_codeword_alone():
     """Twenty errors in one of two codewords: that one is named and unchanged, the other corrected."""
     block = np.frombuffer(np.random.default_rng(3).bytes(510), np.uint8).copy()

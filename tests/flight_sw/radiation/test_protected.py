@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flight_sw.errors import StoreError
 from flight_sw.radiation import native
+from flight_sw.radiation.native import GROUP_PAGES, PAGE_BYTES
 from flight_sw.radiation.outcome import PageOutcome
 from flight_sw.radiation.protected import PageHit, Profile, ProtectedRegion, Tier
 
@@ -99,6 +100,24 @@ def test_more_damage_comes_back_from_the_golden_copy(profile):
     assert [hit.tier for hit in hits] == [Tier.REBUILT] * 3
     assert live[:] == GOLDEN
     assert region.repair_all() == ()
+
+
+def test_a_slice_cut_short_ends_before_the_page_that_waits_for_parity():
+    """In the second group too: the next slice starts at that page, and nothing is passed over."""
+    live = native.aligned_bytes(2 * GROUP_PAGES * PAGE_BYTES)
+    golden = np.random.default_rng(8).bytes(len(live))
+    live[:] = golden
+    region = ProtectedRegion("net", live, lambda page: golden[page * PAGE_BYTES :][:PAGE_BYTES])
+    assert region.encode() == ()
+    first, open_page = GROUP_PAGES, GROUP_PAGES + 6
+    for page in range(open_page, 2 * GROUP_PAGES):
+        live[page * PAGE_BYTES + 100] ^= 1
+    live[open_page * PAGE_BYTES + 164] ^= 1  # in the same column: beyond its check line
+    _, done = region.scrub_slice(first, GROUP_PAGES)
+    assert done == open_page - first
+    hits = region.scrub(first + done, GROUP_PAGES - done)
+    assert PageHit(open_page, Tier.REBUILT, 2) in hits
+    assert live[:] == golden
 
 
 def test_light_profile_mends_single_flips_by_parity():

@@ -14,6 +14,12 @@ def test_sound_core_has_no_failures():
     native.select_isa(before)
 
 
+def test_the_pattern_has_every_length():
+    """Byte i is 7 * i mod 251, also where a length just ends or just begins a period."""
+    for length in range(1000):
+        assert self_test.pattern(length) == bytes(7 * i % 251 for i in range(length))
+
+
 @pytest.mark.parametrize(
     ("broken", "answer", "named"),
     [

@@ -66,6 +66,14 @@ def test_a_hit_between_two_votes_is_told_by_the_second():
     assert record.repairs == 2
 
 
+def test_a_vote_looks_for_itself():
+    """A hit that nothing has read over since is found, mended and told by the vote."""
+    record = VotedRecord("state", DEFAULTS)
+    flip(record, 2, 9)
+    assert record.vote() == Votes(bits=1, lost=False)
+    assert record.vote() is None
+
+
 @pytest.mark.parametrize("fields", [{"speed": 1}, {"mode": 1.0}, {"limit_c": 1}, {"mode": 2**63}])
 def test_fields_that_do_not_fit_are_refused(fields):
     """Unknown names, wrong types and numbers out of range are a ValueError; nothing changes."""
