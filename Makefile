@@ -8,6 +8,7 @@ STAMP := $(VENV)/.installed
 
 setup: $(STAMP)
 
+# Not compiled at once: a third of the time is spent on modules that nobody imports.
 # Building the native core again is what makes a change in native/ count.
 $(STAMP): pyproject.toml constraints.txt $(shell find native -name '*.[ch]' -o -name '*.py' -o -name 'CMakeLists.txt')
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
@@ -16,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt $(shell find native -name '*.[ch]' -o -
 	  { echo "make: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up $(VENV) (first time: a few minutes)"
 	@CC="$$(sh native/find_compiler.sh $(BIN)/python)" && export CC && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[rig,dev]'
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[rig,dev]'
 	@touch $@
 
 run: setup
