@@ -57,7 +57,7 @@ class BoardSide:
     ) -> None:
         self.channel = Channel(session, profile.serial.baud)
         self.counts = BoardCounts()
-        self.beat = m.Heartbeat(0, None, None, None, 0, worker_up=False, tick=0)
+        self.beat = m.Heartbeat(0, None, None, None, 0, at_rest=False, tick=0)
         self.came_up = False
         self.line = LineWatch()
         self._baud = profile.serial.baud
@@ -105,7 +105,7 @@ class BoardSide:
             if self._over_current == OVER_CURRENT_READINGS:
                 self._raise("over-current", current=current_a)
                 self._watch.power_cycle()
-            self._watch_idle_current(current_a, now)
+            self._read_idle_current(current_a, now)
         order, events = self._watch.step(now, wanted=wanted, supply_on=supply_on)
         for event in events:
             self._services.events.put(event)
@@ -145,16 +145,19 @@ class BoardSide:
         due_s = float("inf") if self._watch.state is BoardState.OFF else self._order_due_s
         return min(due_s, self._watch.wake_at(now), self.channel.wake_at(now))
 
-    def _watch_idle_current(self, current_a: float, now: float) -> None:
+    def _read_idle_current(self, current_a: float, now: float) -> None:
+        if self.latch_up is None:
+            return
+        if self._watch.state is BoardState.UP:
+            self.latch_up.read(current_a, now)
+        else:
+            self.latch_up.forget()
+
+    def _judge_idle_current(self, beat: m.Heartbeat, now: float) -> None:
         """A small latch-up shows in the idle current alone; it ends with the power, or never."""
-        watch, jobs = self.latch_up, self._services.jobs
-        if watch is None:
+        if self.latch_up is None:
             return
-        if self._watch.state is not BoardState.UP or not self.beat.worker_up:
-            watch.forget()
-            return
-        slowest = self.beat.level == 0
-        above_a = watch.see(current_a, now, idle=jobs.on_board == 0, slowest=slowest)
+        above_a = self.latch_up.beat(now, rested=beat.at_rest, slowest=beat.level == 0)
         if above_a is None:
             return
         self._raise("latch-up", above=above_a)
@@ -212,6 +215,7 @@ class BoardSide:
             self.beat = beat
             self._temperature.add(beat.temp_c, now)
             self._power.add(beat.power_w, now)
+            self._judge_idle_current(beat, now)
 
     def _take_hit(self, hit: m.PageHit) -> None:
         self.counts.corrected += hit.tier == "CORRECTED"

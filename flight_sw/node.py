@@ -53,13 +53,18 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class NodeInputs:
-    """What happened since the last step; `serial_room` is how many bytes the port may take."""
+    """What happened since the last step.
+
+    `serial_room` is how many bytes the port may take; `worker_cpu_s` the processor time that the worker
+    process has used, None where it was not read.
+    """
 
     serial: bytes = b""
     serial_reopened: bool = False
     serial_room: int = 16_384
     worker: bytes = b""
     worker_alive: bool = False
+    worker_cpu_s: float | None = None
     readings: Readings | None = None
     shelved: tuple[ShelfNews, ...] = ()
 
@@ -127,6 +132,7 @@ class Node:
         self._contact_s: float | None = None
         self._beat_due_s = float("-inf")
         self._beats = 0
+        self._rested = False
         self._readings, self._read_s = Readings(), float("-inf")
 
     def step(self, now: float, inputs: NodeInputs) -> tuple[NodeOutputs, float]:
@@ -140,6 +146,7 @@ class Node:
         self._say_if(self._jobs.start(now, self._scrub.tick))
         self._say_all(self._updates.step(now))
         self._self_test.step(now)
+        self._rested = self._rested and self._worker.ready
         self._beat(now)
         level = self._choose_level(now)
         outputs = NodeOutputs(
@@ -278,6 +285,7 @@ class Node:
 
     def _tend_worker(self, now: float, inputs: NodeInputs) -> bool:
         proving = self._worker.loading_slot
+        self._worker.see_cpu(inputs.worker_cpu_s, now)
         news, start = self._worker.step(inputs.worker, alive=inputs.worker_alive, now=now)
         if self._worker.lively:
             self._life.beat(Beat.WORKER, now)
@@ -364,9 +372,10 @@ class Node:
             power_w=self._readings.power_w,
             frequency_mhz=self._readings.frequency_mhz,
             level=int(self._order.read()["level"]),
-            worker_up=self._worker.up,
+            at_rest=self._rested,
             tick=self._scrub.tick,
         )
+        self._rested = self._worker.ready
         self._channel.send_note(m.encode(beat))
         self._life.beat(Beat.TELLING, now)
 

@@ -137,6 +137,7 @@ class _NodeRunner:
             serial_room=SERIAL_BACKLOG_MAX - len(self._serial_out),
             worker=self._worker.read(),
             worker_alive=self._worker.alive(),
+            worker_cpu_s=self._worker.cpu_s(),
             readings=self._readings(now),
             shelved=shelved,
         )

@@ -152,9 +152,9 @@ class Inference(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ping_timeout_s: Positive
     start_timeout_s: Positive = 15.0  # first import of onnxruntime on a small board
     self_test_s: Positive = 10.0  # between two known-answer tests of the models
-    # CUDA and TensorRT serve without protection: see flight_sw.inference.provider.
-    provider: Literal["cpu", "cuda", "tensorrt"] = "cpu"
+    provider: Literal["cpu", "cuda", "tensorrt"] = "cpu"  # the others serve without protection
     load_timeout_s: Positive = 60.0  # a 0.6 B language model takes 34 s to prove
+    load_stall_s: Positive = 10.0  # without processor time, a load stands still
 
 
 class Profile(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,7 +1,9 @@
 """Keeps the inference worker alive and honest: loads, runs, pings, and restarts it when it hangs.
 
 onnxruntime fed with flipped bits can crash, hang or run away, so it lives in a process of its own and
-is never waited for. Pure: bytes and the process's state come in, bytes and a wish to restart go out.
+is never waited for. A load takes long and says nothing, so there processor time is the sign of life: one
+that is stopped or waits for ever uses none.
+Pure: bytes and the process's state come in, bytes and a wish to restart go out.
 """
 
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ from flight_sw.profile import Inference
 
 PINGS_PER_TIMEOUT = 4
 LOAD_TIMEOUT_S = 60.0  # a 0.6 B language model takes 34 s to prove
+LOAD_STALL_S = 10.0
 START_TIMEOUT_S = 15.0  # first import of onnxruntime on a small board
 RESTARTS_IN_A_ROW_MAX = 5
 LONG_PAUSE_S = 10.0  # after that many, one attempt each ten seconds
@@ -56,6 +59,7 @@ class WorkerWatch:
         job_timeout_s: longest run before the worker counts as hung.
         ping_timeout_s: longest silence of an idle worker.
         start_timeout_s, load_timeout_s: longest start, and longest load and proof of one model.
+        load_stall_s: longest that a load or rehearsal may use no processor time.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class WorkerWatch:
         ping_timeout_s: float,
         start_timeout_s: float = START_TIMEOUT_S,
         load_timeout_s: float = LOAD_TIMEOUT_S,
+        load_stall_s: float = LOAD_STALL_S,
     ) -> None:
         self.restarts = -1  # the first start is no restart
         self.lively = False  # in the last step the worker was heard, or started anew
@@ -73,6 +78,7 @@ class WorkerWatch:
         self._ping_timeout_s = ping_timeout_s
         self._start_timeout_s = start_timeout_s
         self._load_timeout_s = load_timeout_s
+        self._load_stall_s = load_stall_s
         self._ping_period_s = ping_timeout_s / PINGS_PER_TIMEOUT
         self._in_a_row = 0
         self._out = bytearray()
@@ -89,6 +95,8 @@ class WorkerWatch:
         self._started_s = self._busy_since_s = float("-inf")
         self._ping_sent_s: float | None = None
         self._ping_due_s = float("-inf")
+        self._cpu_s: float | None = None
+        self._cpu_read_s = self._cpu_rose_s = float("-inf")
 
     @classmethod
     def within(cls, limits: Inference, models: dict[int, str]) -> Self:
@@ -99,6 +107,7 @@ class WorkerWatch:
             limits.ping_timeout_s,
             limits.start_timeout_s,
             limits.load_timeout_s,
+            limits.load_stall_s,
         )
 
     @property
@@ -110,11 +119,6 @@ class WorkerWatch:
     def loading_slot(self) -> int | None:
         """The slot whose weights the worker is proving right now."""
         return self._loading
-
-    @property
-    def up(self) -> bool:
-        """Whether the worker has answered since its last start."""
-        return self._up
 
     def run(self, job: Run | Ask, now: float) -> None:
         """Hand over a job; only while `ready`. A question may take its time, until pieces come."""
@@ -150,6 +154,14 @@ class WorkerWatch:
     def restart(self, why: str) -> None:
         """Ask for a restart at the next step."""
         self._wanted = why
+
+    def see_cpu(self, cpu_s: float | None, now: float) -> None:
+        """Processor time that the worker process has used so far; None says nothing."""
+        if cpu_s is None:
+            return
+        if cpu_s != self._cpu_s:
+            self._cpu_s, self._cpu_rose_s = cpu_s, now
+        self._cpu_read_s = now
 
     def step(self, received: bytes, *, alive: bool, now: float) -> tuple[list[WorkerNews], bool]:
         """News of the worker, and whether the process must be started (anew) now."""
@@ -189,6 +201,14 @@ class WorkerWatch:
         if self._testing is not None:
             return "in a test", self._job_timeout_s
         return "in a job" if self._run is not None else "", self._run_limit_s
+
+    @property
+    def _is_stalled(self) -> bool:
+        """Whether a load stands still; while nobody reads the processor time, only its end can tell."""
+        if self._loading is None and self._rehearsing is None:
+            return False
+        since_s = max(self._cpu_rose_s, self._busy_since_s)
+        return self._cpu_read_s - since_s > self._load_stall_s
 
     def _listen(self, received: bytes, news: list[WorkerNews], now: float) -> str | None:
         try:
@@ -232,7 +252,8 @@ class WorkerWatch:
             return "did not start" if now - self._started_s > self._start_timeout_s else None
         doing, limit_s = self._occupation
         if doing:
-            return f"hung {doing}" if now - self._busy_since_s > limit_s else None
+            is_hung = now - self._busy_since_s > limit_s or self._is_stalled
+            return f"hung {doing}" if is_hung else None
         silent = self._ping_sent_s is not None and now - self._ping_sent_s > self._ping_timeout_s
         return "hung" if silent else None
 

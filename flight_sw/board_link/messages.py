@@ -190,7 +190,8 @@ class UpdateTold(Message, frozen=True):
 class Heartbeat(Message, frozen=True):
     """A note, several a second: the node lives, and this is how it feels. None: no fresh reading.
 
-    Readings have no range: a mad sensor must not make its board look dead.
+    Readings have no range: a mad sensor must not make its board look dead. `at_rest`: since the last
+    beat the worker was there and neither loaded, ran, tested nor rehearsed anything.
     """
 
     sequence: Address
@@ -198,7 +199,7 @@ class Heartbeat(Message, frozen=True):
     power_w: float | None
     frequency_mhz: float | None
     level: U8
-    worker_up: bool
+    at_rest: bool
     tick: Address
 
 

@@ -9,10 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 READ_BYTES = 262_144  # most bytes that one read returns
 REAP_TIMEOUT_S = 1.0  # a killed process is gone at once unless the kernel itself hangs
+STAT_TIMES = slice(12, 14)  # utime and stime, counted from the bracket that ends the name
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 WORKER_MODULE = "flight_sw.inference.worker"
 
 
@@ -40,6 +43,10 @@ class Worker(Protocol):
         """True while the process exists, also when it is stopped or hangs."""
         ...
 
+    def cpu_s(self) -> float | None:
+        """Return the processor time that it has used, or None without a process."""
+        ...
+
     def fileno(self) -> int | None:
         """Return the descriptor to wait on, or None when nothing more will come."""
         ...
@@ -56,6 +63,8 @@ class WorkerProcess:
         self._command = (sys.executable, "-m", module, *arguments)
         self._process: subprocess.Popen[bytes] | None = None
         self._readable = False
+        # Made once for each process: Python keeps the parts of every new path in a table, which grows.
+        self._stat = Path()
         self.starts = 0
         self.last_exit: int | None = None
 
@@ -70,6 +79,7 @@ class WorkerProcess:
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
         self._readable = True
+        self._stat = Path(f"/proc/{self._process.pid}/stat")
         self.starts += 1
 
     @property
@@ -106,6 +116,17 @@ class WorkerProcess:
             return False
         self.last_exit = self._process.poll()
         return self.last_exit is None
+
+    def cpu_s(self) -> float | None:
+        """Return what the kernel counts of it: user and system time of all threads (proc(5), stat)."""
+        if self._process is None:
+            return None
+        try:
+            stat = self._stat.read_bytes()
+        except OSError:
+            return None
+        user, system = stat[stat.rindex(b")") :].split()[STAT_TIMES]
+        return (int(user) + int(system)) / CLOCK_TICKS
 
     def fileno(self) -> int | None:
         """Return the output pipe's descriptor until its end has been read."""

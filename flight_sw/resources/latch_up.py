@@ -4,10 +4,14 @@ A small latch-up draws less than honest work does, so only the idle current give
 Radshield, ASPLOS 2026: idle windows of seconds, each few minutes). What is idle to us may still be busy
 with work of its own; work gets cheaper with the clock and a latch-up does not, so a suspicion is proven
 by looking again at the slowest clock, with jobs held back. Of a board that is throttled to that clock
-already only time can tell: a latch-up outlasts any work that the board does by itself, such as loading.
+already only time can tell: a latch-up outlasts any work that the board does by itself.
 
-Pure: readings come in, what to hold back and what was found goes out. Off nominal: without readings, or
-while the board is not up, it says nothing; a current that falls with the clock is taken for work.
+A reading counts once the board's next heartbeat says that its worker rested all the while: a load that
+begins just then would look like a latch-up that outlasts the probe.
+
+Pure: readings and beats come in, what to hold back and what was found goes out. Off nominal: without
+readings, or while the board is not up, it says nothing; a current that falls with the clock is taken for
+work, and a probe in which the board begins work of its own has proven nothing.
 """
 
 from collections import deque
@@ -53,6 +57,7 @@ class LatchUpWatch:
         self._expected = expected
         self._idle_a = expected.idle_a
         self._phase = _Phase.WATCHING
+        self._unjudged: deque[tuple[float, float]] = deque(maxlen=READINGS)
         self._readings: deque[float] = deque(maxlen=READINGS)
         self._counts_from_s = float("inf")
         self._since_s = 0.0
@@ -74,26 +79,31 @@ class LatchUpWatch:
     def forget(self) -> None:
         """The board is not up: what was read of it means nothing now."""
         self._slow_since_s = None
+        self._unjudged.clear()
         self._back_to_watching(None)
 
-    def see(
-        self, current_a: float, now: float, *, idle: bool, slowest: bool = False
-    ) -> float | None:
-        """One reading of the supply; the amperes above idle if they are a latch-up, else None.
+    def read(self, current_a: float, now: float) -> None:
+        """One reading of the supply, kept until the board's next beat."""
+        self._unjudged.append((now, current_a))
 
-        `slowest`: the board is throttled to its slowest clock.
+    def beat(self, now: float, *, rested: bool, slowest: bool = False) -> float | None:
+        """Judge what was read since the last beat; the amperes above idle of a latch-up, else None.
+
+        Args:
+            rested: the board did no work of its own since its last beat.
+            slowest: the board is throttled to its slowest clock.
         """
         if self._looked_s is None:
             self._looked_s = now
-        if not idle:
+        if not rested:
             self._busy(now)
             return None
         self._counts_from_s = min(self._counts_from_s, now + SETTLE_S)
-        if now >= self._counts_from_s:
-            self._readings.append(current_a)
-        if self.probing and now - self._since_s > PROBE_LONGEST_S:
-            self._back_to_watching(now)
+        self._readings.extend(a for at_s, a in self._unjudged if at_s >= self._counts_from_s)
+        self._unjudged.clear()
         if len(self._readings) < READINGS:
+            if self.probing and now - self._since_s > PROBE_LONGEST_S:
+                self._back_to_watching(now)
             return None
         excess_a = sorted(self._readings)[READINGS // 2] - self._idle_a
         if self.probing:
@@ -105,13 +115,16 @@ class LatchUpWatch:
 
     def _busy(self, now: float) -> None:
         """Readings at work say nothing; now and then a board that never rests is held back."""
+        self._unjudged.clear()
+        if self.probing:
+            self._back_to_watching(now)
+            return
         self._readings.clear()
         self._counts_from_s = float("inf")
         since_s = now - (self._looked_s or 0.0)
-        if not self.probing:
-            self.hold = since_s > WINDOW_EVERY_S
-            if since_s > WINDOW_EVERY_S + WINDOW_LONGEST_S:
-                self._back_to_watching(now)
+        self.hold = since_s > WINDOW_EVERY_S
+        if since_s > WINDOW_EVERY_S + WINDOW_LONGEST_S:
+            self._back_to_watching(now)
 
     def _suspect(self, excess_a: float, now: float) -> float | None:
         self._looked_s = now

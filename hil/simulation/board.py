@@ -110,6 +110,7 @@ class VirtualBoard:
             serial_reopened=self.line_reopened,
             worker=self.worker.receive(now_s),
             worker_alive=self.worker.alive,
+            worker_cpu_s=self.worker.cpu_s(now_s),
             readings=self._readings(now_s),
         )
         self.serial_in, self.line_reopened = b"", False
@@ -121,7 +122,7 @@ class VirtualBoard:
             self.physics.limit_mhz = float(levels[outputs.level])
         if outputs.worker:
             self.worker.send(outputs.worker, now_s, self.physics.clock_mhz)
-        working = self.worker.busy_until_s > now_s and self.worker.alive
+        working = self.worker.works(now_s)
         self.physics.busy_cores = self._parts.work.busy_cores if working else IDLE_CORES
         wake_at = min(wake_at, self.worker.next_s())
         return outputs.serial, wake_at

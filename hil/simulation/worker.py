@@ -44,6 +44,7 @@ class VirtualWorker:
         self.busy_until_s = 0.0
         self.runs = 0
         self.busy_s = 0.0
+        self._given_s = self._hung_with_s = 0.0
         self._work = work
         self._macs = macs
         self._top_mhz = top_mhz
@@ -55,7 +56,7 @@ class VirtualWorker:
     def start(self) -> None:
         """A fresh process: no models, nothing waiting."""
         self.alive, self.hung = True, False
-        self.busy_until_s = 0.0
+        self.busy_until_s = self._given_s = 0.0
         self._worker, self._requests = self._make(), RequestDecoder()
         self._waiting.clear()
 
@@ -63,6 +64,10 @@ class VirtualWorker:
         """It dies, and what it was doing with it."""
         self.alive = False
         self._waiting.clear()
+
+    def hang(self, now_s: float) -> None:
+        """It stands still until it is started anew."""
+        self._hung_with_s, self.hung = self._used_s(now_s), True
 
     def send(self, data: bytes, now_s: float, clock_mhz: float) -> None:
         """Take requests; each answer is ready when the work before it and its own are done."""
@@ -74,6 +79,7 @@ class VirtualWorker:
                 replies += self._worker.turn()
             duration_s = self._duration_s(request, clock_mhz)
             self.busy_until_s = max(self.busy_until_s, now_s) + duration_s
+            self._given_s += duration_s
             timed = b"".join(encode(self._timed(reply, duration_s)) for reply in replies)
             self._waiting.append((self.busy_until_s, timed))
             if isinstance(request, Run):
@@ -87,9 +93,22 @@ class VirtualWorker:
             out += self._waiting.popleft()[1]
         return out
 
+    def cpu_s(self, now_s: float) -> float | None:
+        """Processor time used until now: one that hangs uses none."""
+        if not self.alive:
+            return None
+        return self._hung_with_s if self.hung else self._used_s(now_s)
+
+    def works(self, now_s: float) -> bool:
+        """Whether it computes at this moment."""
+        return self.alive and not self.hung and self.busy_until_s > now_s
+
     def next_s(self) -> float:
         """When the next answer is ready."""
         return self._waiting[0][0] if self._waiting and not self.hung else float("inf")
+
+    def _used_s(self, now_s: float) -> float:
+        return self._given_s - max(self.busy_until_s - now_s, 0.0)
 
     def _duration_s(self, request: Request, clock_mhz: float) -> float:
         slower = self._top_mhz / max(clock_mhz, 1.0)

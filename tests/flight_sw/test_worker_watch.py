@@ -1,10 +1,18 @@
 """The worker is loaded, pinged and restarted without ever being waited for."""
 
+import os
+import signal
+import time
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flight_sw.devices.worker_process import WorkerProcess
 from flight_sw.inference import worker_messages as w
+from flight_sw.inference.live_files import stage
 from flight_sw.worker_watch import (
+    LOAD_STALL_S,
     LONG_PAUSE_S,
     RESTARTS_IN_A_ROW_MAX,
     Restarted,
@@ -76,6 +84,74 @@ def test_run_longer_than_the_job_timeout_is_a_hang_and_gives_the_job_back():
     news, start = watch.step(b"", alive=True, now=3.1)
     assert start
     assert news == [Restarted("hung in a job", job)]
+
+
+def stalls(watch: WorkerWatch, cpu_s: Callable[[float], float | None]) -> float | None:
+    """When a load of that processor time is ended, within 20 s."""
+    for tick in range(2, 200):
+        now = tick / 10
+        watch.see_cpu(cpu_s(now), now)
+        news, start = watch.step(b"", alive=True, now=now)
+        if start:
+            assert news == [Restarted("hung while loading", None)]
+            return now
+    return None
+
+
+def test_a_load_without_processor_time_stands_still():
+    """Stopped three seconds into a load, it is ended ten seconds later and not after a minute."""
+    ended_s = stalls(started(), lambda now: min(now, 3.0))
+    assert ended_s is not None
+    assert 3.0 + LOAD_STALL_S < ended_s < 3.0 + LOAD_STALL_S + 0.3
+
+
+def test_a_load_that_works_or_that_nobody_watches_has_its_time():
+    """A tick of processor time now and then is enough, and no reading is no sign of death."""
+    assert stalls(started(), lambda now: now // 5) is None
+    assert stalls(started(), lambda _: None) is None
+
+
+def test_a_real_worker_stopped_in_its_load_is_ended_and_loads_again(versions, tmp_path, eventually):
+    """SIGSTOP right behind the order to load; the one that is started then loads and proves."""
+    stage(versions[0], tmp_path / "live")
+    watch = WorkerWatch({1: str(tmp_path / "live")}, 30.0, 30.0, 60.0, 60.0, load_stall_s=2.0)
+    process, told, stopped = WorkerProcess(), [], []
+
+    def step() -> WorkerWatch:
+        now = time.monotonic()
+        watch.see_cpu(process.cpu_s(), now)
+        news, start = watch.step(process.read(), alive=process.alive(), now=now)
+        if start:
+            process.start()
+        told.extend(news)
+        process.write(watch.take_output())
+        if watch.loading_slot is not None and not stopped:
+            stopped.append(process.pid)
+            os.kill(process.pid, signal.SIGSTOP)
+        return watch
+
+    try:
+        eventually(lambda: step().ready and stopped, "loaded, after it stood still", 60.0)
+    finally:
+        process.kill()
+    assert [one.why for one in told if isinstance(one, Restarted)] == [
+        "not running",
+        "hung while loading",
+    ]
+    assert isinstance(told[-1], w.Loaded)
+    assert process.last_exit == -signal.SIGKILL
+
+
+def test_processor_time_that_was_read_long_ago_ends_no_load():
+    """A worker that waits uses none; a load that begins then has the whole time."""
+    watch = ready()
+    for tick in range(600):
+        watch.see_cpu(1.0, tick / 10)
+    watch.reload(1)
+    watch.step(b"", alive=True, now=60.0)
+    assert watch.loading_slot == 1
+    watch.see_cpu(1.0, 60.0 + LOAD_STALL_S - 0.1)
+    assert watch.step(b"", alive=True, now=60.0 + LOAD_STALL_S - 0.1) == ([], False)
 
 
 def test_crash_is_seen_at_once():

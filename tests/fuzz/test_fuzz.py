@@ -117,7 +117,7 @@ def test_inputs_are_taken_apart_as_they_are_put_together():
         m.WantPart(1, 0, 1 << 21),
         m.PageHit("model", 1, 3, "MELTED", 1, 77, 90, ("standard",)),
         m.SubmitJob(1, 1, 1, b"", "standard\n"),
-        m.Heartbeat(1, None, None, None, 0, worker_up=True, tick=-1),
+        m.Heartbeat(1, None, None, None, 0, at_rest=True, tick=-1),
         m.Region("x" * 2000, 0, 0),
         m.JobResult(1, 1, b"", float("nan"), 0, 0),
     ],

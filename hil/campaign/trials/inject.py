@@ -163,7 +163,7 @@ def _worker_hang(stack: TrialStack, _: Strike) -> str:
     worker = stack.board.worker
     if not stack.board.running or not worker.alive or worker.hung:
         return "worker not running"
-    worker.hung = True
+    worker.hang(stack.timeline.now_s)
     return ""
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from flight_sw.devices.shared_memory import SharedFile, SharedMemory, remove_stale
 from flight_sw.devices.worker_process import WorkerProcess
 from flight_sw.errors import StoreError
+from hil.faults.process import read_stat
 
 ECHO = """
 import os, sys
@@ -106,6 +108,23 @@ def worker(tmp_path, monkeypatch):
     worker = WorkerProcess(module="echo_worker")
     yield worker
     worker.kill()
+
+
+def test_processor_time_rises_with_work_and_stands_still_with_the_process(worker, eventually):
+    """It is the kernel's own count; without a process there is none."""
+    assert worker.cpu_s() is None
+    worker.start()
+    eventually(lambda: worker.cpu_s() > 0, "starting Python takes some")
+    os.kill(worker.pid, signal.SIGSTOP)
+    eventually(lambda: read_stat(worker.pid).state == "T", "stopped")
+    stopped_with_s = worker.cpu_s()
+    assert stopped_with_s == read_stat(worker.pid).cpu_s
+    worker.write(bytes(1000))
+    time.sleep(0.2)  # in which it would have answered and used some
+    assert worker.cpu_s() == stopped_with_s
+    assert worker.read() == b""
+    worker.kill()
+    assert worker.cpu_s() is None
 
 
 def test_bytes_go_to_the_worker_and_back(worker, eventually):

@@ -37,7 +37,8 @@ class Bench:
             idle = self.idle or self.watch.hold
             slowest = self.slowest or self.watch.probing
             current_a = IDLE_A + work_a + self.latch_a
-            above = self.watch.see(current_a, self.now, idle=idle, slowest=slowest)
+            self.watch.read(current_a, self.now)
+            above = self.watch.beat(self.now, rested=idle, slowest=slowest)
             self.held_s += self.watch.hold * period_s
             if above is not None:
                 self.found.append(above)
@@ -91,6 +92,33 @@ def test_a_latch_up_of_a_throttled_board_is_found_in_time(busy_s: float) -> None
     assert bench.now < OUTLASTS_S + 40
 
 
+def test_a_load_that_begins_in_a_probe_is_no_latch_up() -> None:
+    """Its current is there at the slowest clock too; the beat that tells of the load ends the probe."""
+    bench = Bench().run(5)
+    bench.work_a = 0.3
+    while not bench.watch.probing:
+        bench.run(PERIOD_S)
+    bench.run(1.0)
+    for reading in range(READINGS):
+        bench.watch.read(IDLE_A + 0.3, bench.now + reading * PERIOD_S)
+    assert bench.watch.beat(bench.now + READINGS * PERIOD_S, rested=False, slowest=True) is None
+    assert not bench.watch.probing
+    assert not bench.watch.hold
+    bench.work_a = 0.0
+    bench.run(60)
+    assert bench.found == []
+
+
+def test_readings_count_when_the_next_beat_tells_of_rest() -> None:
+    """Those of a period with work in it do not, though the board rests when it tells."""
+    watch = LatchUpWatch(IdleCurrent(IDLE_A, STEP_A))
+    for second in range(100):
+        watch.read(0.9, float(second))
+        if second % 10 == 0:
+            assert watch.beat(float(second), rested=second % 20 != 0) is None
+    assert not watch.probing
+
+
 def test_a_latch_up_under_work_of_others_is_found() -> None:
     """What stays at the slowest clock is the latch-up, whatever runs beside it."""
     bench = Bench().run(5)
@@ -113,8 +141,12 @@ def test_a_board_that_never_rests_is_held_back_for_a_look() -> None:
 def test_a_job_that_does_not_end_is_not_waited_for_without_end() -> None:
     """The hold ends by itself; the next look is due later."""
     watch = LatchUpWatch(IdleCurrent(IDLE_A, STEP_A))
-    held = [watch.see(0.9, float(s), idle=False) or watch.hold for s in range(1000)]
-    assert sum(held) <= 5 * (WINDOW_LONGEST_S + 1)
+    held = 0
+    for second in range(1000):
+        watch.read(0.9, float(second))
+        assert watch.beat(float(second), rested=False) is None
+        held += watch.hold
+    assert held <= 5 * (WINDOW_LONGEST_S + 1)
 
 
 def test_a_slow_rise_cannot_teach_a_latch_up() -> None:
@@ -134,7 +166,8 @@ def test_a_current_below_the_step_never_holds_a_resting_board(readings) -> None:
     """No suspicion, no probe, no report, whatever the order of readings."""
     watch = LatchUpWatch(IdleCurrent(IDLE_A, STEP_A))
     for second, (current_a, idle) in enumerate(readings):
-        assert watch.see(min(current_a, IDLE_A), float(second), idle=idle) is None
+        watch.read(min(current_a, IDLE_A), float(second))
+        assert watch.beat(float(second), rested=idle) is None
         assert not watch.probing
 
 

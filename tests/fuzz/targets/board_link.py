@@ -12,7 +12,7 @@ EXAMPLES = (
     m.Order(2, scrub_enabled=True, scrub_pass_s=10.0),
     m.SubmitJob(1, 1, 1, b"input", "standard"),
     m.Identity("name", "0001", 3, 4),
-    m.Heartbeat(1, 40.0, None, 1800.0, 0, worker_up=True, tick=9),
+    m.Heartbeat(1, 40.0, None, 1800.0, 0, at_rest=True, tick=9),
     m.ModelReady(1, "m", 0.99, True, 4096, 8, 8, "ab", ("standard", "high")),
     m.JobResult(1, 1, b"output", 0.1, 4, 5),
     m.JobRefused(1, 1, "DEADLINE_PASSED"),

@@ -8,6 +8,7 @@ import pytest
 
 from flight_sw.inference.job import Protection
 from flight_sw.radiation.native import PAGE_BYTES
+from flight_sw.worker_watch import LOAD_STALL_S
 from hil.campaign.trials.draw import draw
 from hil.campaign.trials.kit import StackKit, open_kit
 from hil.campaign.trials.stack import TrialStack
@@ -86,6 +87,25 @@ def test_a_new_value_of_a_voted_record_is_not_taken_for_a_fault(standard: StackK
         assert take_back(stack, seen)
         stack.fly(1.0)
         assert "vote-repaired" not in [event.name for event in stack.notes.events[told:]]
+
+
+def test_a_worker_that_stands_still_in_a_load_is_soon_noticed(standard: StackKit) -> None:
+    """Its processor time tells; the load that follows is not taken for a latch-up of the board."""
+    with opened_stack(standard, FaultClass.RECOVERY) as stack:
+        worker = stack.board.worker
+        worker.crash()
+        stack.fly(0.1)
+        assert worker.works(stack.timeline.now_s)
+        worker.hang(stack.timeline.now_s)
+        notes = stack.begin()
+        stack.fly(LOAD_STALL_S + 5.0)
+        assert not worker.hung
+        why = [e.values["why"] for e in notes.events if e.name == "worker-restarted"]
+        assert why == ["hung while loading"]
+        assert "latch-up" not in [event.name for event in notes.events]
+        job = stack.submit(0)
+        stack.fly(5.0)
+        assert job in notes.confirmed
 
 
 @contextmanager
