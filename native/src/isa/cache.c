@@ -32,7 +32,8 @@ size_t va_cache_bytes(void)
     size_t widest = 0;
     for (uint32_t index = 0; index < 16; index++) {
         uint32_t leaf = index < 8 ? 4u : 0x8000001Du, a = 0, b = 0, c = 0, d = 0;
-        if (!__get_cpuid_count(leaf, index & 7u, &a, &b, &c, &d) || (a & 0x1Fu) == 0)
+        (void)__get_cpuid_count(leaf, index & 7u, &a, &b, &c, &d); /* a leaf it lacks stays zero */
+        if ((a & 0x1Fu) == 0)
             continue;
         size_t bytes = (size_t)((b >> 22) + 1) * ((b >> 12 & 0x3FFu) + 1) * ((b & 0xFFFu) + 1) *
                        ((size_t)c + 1);
