@@ -4,11 +4,14 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
+# Modules are compiled once, when first imported: a rig starts hundreds of programs.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup run test test-long coverage test-qemu lint bench clean
 
 setup: $(STAMP)
 
-# Not compiled at once: a third of the time is spent on modules that nobody imports.
+# Not compiled here: a third of the time would go into modules that nobody imports.
 # Building the native core again is what makes a change in native/ count.
 $(STAMP): pyproject.toml constraints.txt $(shell find native -name '*.[ch]' -o -name '*.py' -o -name 'CMakeLists.txt')
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \

@@ -18,6 +18,8 @@ ECHO = """
 import os, sys
 while data := os.read(0, 65536):
     os.write(1, data)
+    if data == b"work":
+        sum(range(10_000_000))
 """
 
 
@@ -114,7 +116,9 @@ def test_processor_time_rises_with_work_and_stands_still_with_the_process(worker
     """It is the kernel's own count; without a process there is none."""
     assert worker.cpu_s() is None
     worker.start()
-    eventually(lambda: worker.cpu_s() > 0, "starting Python takes some")
+    worker.write(b"work")
+    eventually(lambda: worker.cpu_s() > 0, "work takes some")
+    eventually(lambda: worker.read() == b"work", "it has answered")
     os.kill(worker.pid, signal.SIGSTOP)
     eventually(lambda: read_stat(worker.pid).state == "T", "stopped")
     stopped_with_s = worker.cpu_s()
