@@ -19,6 +19,7 @@ def test_a_flat_process_has_no_trend():
     """Nor has one that opens and closes a file all the time."""
     found = trend(looks(blip=2))
     assert (found.growth_percent, found.fd_change, found.thread_change) == (0.0, 0, 0)
+    assert found.seconds == 99.0
     assert found.slope_percent_per_day == pytest.approx(0.0, abs=1e-6)
 
 

@@ -26,12 +26,14 @@ class Trend:
     """How a process changed over a soak.
 
     Args:
+        seconds: from its first look to its last; shorter than the soak if it was started anew.
         growth_percent: of the last quarter's median over the first quarter's.
         slope_percent_per_day: of a straight line through all looks.
         fd_change, thread_change: last quarter's least minus first quarter's least: what was open for
             a moment is no leak.
     """
 
+    seconds: float
     resident_mib: float
     growth_percent: float
     slope_percent_per_day: float
@@ -60,6 +62,7 @@ def trend(looks: Sequence[Vitals]) -> Trend:
     before, after = np.median(resident[:quarter]), np.median(resident[-quarter:])
     slope_per_s = float(np.polyfit(at_s - at_s[0], resident, 1)[0])
     return Trend(
+        seconds=float(at_s[-1] - at_s[0]),
         resident_mib=float(after) / 2**20,
         growth_percent=100 * float(after - before) / float(before),
         slope_percent_per_day=100 * slope_per_s * DAY_S / float(resident.mean()),
