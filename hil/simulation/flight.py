@@ -12,6 +12,7 @@ import msgspec
 
 from flight_sw.devices.shared_memory import SharedMemory
 from flight_sw.errors import ProfileError
+from flight_sw.inference.bundle import Guarding
 from flight_sw.inference.job import Protection
 from flight_sw.inference.tensors import pack
 from flight_sw.profile import LookAhead, Profile
@@ -41,6 +42,7 @@ LAST_JOB_S = 1200.0  # jobs stop so long before the end, that their answers come
 VOTED_BYTES = 3 * 24  # three copies of the node's voted record
 BITS = 8
 WORKING = frozenset({"NOMINAL", "DEGRADED"})
+CLIPPED = frozenset({Protection.STANDARD, Protection.HIGH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,11 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
     table = silicon.heat.firmware_table
     physics = BoardPhysics(power_model(profile, silicon), thermal_node(silicon), table)
     jobs = _jobs(options, conditions, names)
-    twins = {slot: GoldenTwin(path) for slot, path in paths.items()}
     memory = SharedMemory()
     try:
         with tempfile.TemporaryDirectory(prefix="vanallen-sim-") as folder:
             shelf = fill(Path(folder) / "slots", SLOT_MODELS, protection)
+            twins = _twins(paths, shelf.guarding if protection in CLIPPED else {})
             flown = _governed(options, profile, physics, work)
             parts = BoardParts(flown, work, shelf.folder, memory.directory, shelf.macs, protection)
             sessions = stream(options.seed, "board-session")
@@ -126,6 +128,11 @@ def fly(options: FlightOptions, progress: Callable[[float], None] = lambda _: No
     golden = {job.id: twins[job.slot].answer(job.input) for job in jobs}
     declared = _declared(options, profile, exposure)
     return Flight(options, profile, conditions, mission, tuple(jobs), tuple(hits), golden, declared)
+
+
+def _twins(paths: Mapping[int, Path], guarding: Mapping[int, Guarding]) -> dict[int, GoldenTwin]:
+    """Of what flies: a clip rightly changes the answer to an input beyond all of its calibration."""
+    return {slot: GoldenTwin(path, guarding.get(slot)) for slot, path in paths.items()}
 
 
 def summary(flight: Flight) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flight_sw.board_models import BoardModel, region_name
 from flight_sw.errors import UserError
-from flight_sw.inference.bundle import Part, parts_for, parts_of
+from flight_sw.inference.bundle import Guarding, Part, parts_for, parts_of
 from flight_sw.inference.job import Protection
 from flight_sw.inference.live_files import map_weights, stage
 from flight_sw.inference.manifest import PAGE_BYTES, WEIGHTS_FILE, read_manifest
@@ -33,11 +33,13 @@ class Shelf:
     Args:
         macs: multiply-adds of one run, by the worker's number of a part.
         staged_bytes: weights that lie in the board's memory.
+        guarding: by slot, what the guarded forms were made with.
     """
 
     folder: Path
     macs: Mapping[int, int]
     staged_bytes: int
+    guarding: Mapping[int, Guarding]
 
 
 def fill(folder: Path, names: Sequence[str], protection: Protection) -> Shelf:
@@ -58,7 +60,7 @@ def fill(folder: Path, names: Sequence[str], protection: Protection) -> Shelf:
         size += sum((one / WEIGHTS_FILE).stat().st_size for one in directories.values())
         cost = multiply_adds(paths[slot])  # that of every form: its guards are small beside it
         macs |= {_PARTS.index(part) * MAX_SLOTS + slot: cost for part in directories}
-    return Shelf(folder, macs, size)
+    return Shelf(folder, macs, size, guarding)
 
 
 def staged_parts(stored: Path, protection: Protection) -> dict[Part, Path]:

@@ -7,6 +7,9 @@ import pytest
 
 from flight_sw.errors import UserError
 from flight_sw.inference.bundle import Guarding
+from hil.applications.golden import GoldenTwin
+from hil.applications.models import SLOT_MODELS, find_model
+from hil.campaign.guards import draw_inputs
 from hil.environment.conditions import conditions_along
 from hil.environment.flux import SolarPhase
 from hil.environment.orbit import load_orbit
@@ -73,6 +76,24 @@ def test_every_guarded_class_flies_and_no_answer_is_wrong(protection) -> None:
     if protection == "standard":
         bare = summary(fly(replace(dense, protection="none", acceleration=4e8)))
         assert bare["jobs"]["wrong"] > 0
+
+
+@pytest.mark.parametrize("protection", ["standard", "high"])
+def test_an_input_beyond_calibration_is_judged_by_what_flies(monkeypatch, protection) -> None:
+    """A clip changes the answer to it, with no hit; two swarm days were called wrong for it."""
+
+    def guarding(model):
+        return Guarding((draw_inputs(model, 1)[0],), is_summed=protection == "high")
+
+    monkeypatch.setattr("hil.simulation.shelf.guarding_for", guarding)
+    quiet = FlightOptions(
+        days=0.03, seed=5, jobs_per_day=1200, acceleration=0.0, device_acceleration=0.0
+    )
+    flight = fly(replace(quiet, protection=protection))
+    plain = {slot: GoldenTwin(find_model(name)) for slot, name in enumerate(SLOT_MODELS, 1)}
+    answers = {job.id: plain[job.slot].answer(job.input) for job in flight.jobs}
+    assert any(out != answers[job] for job, (_, out) in flight.log.results.items())
+    assert summary(flight)["jobs"]["wrong"] == 0
 
 
 def test_a_class_that_a_model_cannot_keep_is_refused(tmp_path, monkeypatch) -> None:
