@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-# Modules are compiled once, when first imported: a rig starts hundreds of programs.
+# Some images set it; but a rig starts hundreds of programs, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup run test test-long coverage test-qemu lint bench clean

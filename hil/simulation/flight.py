@@ -42,7 +42,7 @@ LAST_JOB_S = 1200.0  # jobs stop so long before the end, that their answers come
 VOTED_BYTES = 3 * 24  # three copies of the node's voted record
 BITS = 8
 WORKING = frozenset({"NOMINAL", "DEGRADED"})
-CLIPPED = frozenset({Protection.STANDARD, Protection.HIGH})
+CLIPPED = frozenset({Protection.STANDARD, Protection.HIGH})  # both of their graphs have clips
 
 
 @dataclass(frozen=True, slots=True)
